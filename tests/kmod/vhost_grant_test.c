@@ -418,8 +418,9 @@ static int vgt_ioctl_access(struct vgt_slot *slot, void __user *uarg)
 static void vgt_stats(struct vgt_slot *slot,
 		      struct vhost_grant_test_stats *stats)
 {
-	guard(spinlock)(&slot->lock);
+	spin_lock(&slot->lock);
 	*stats = slot->stats;
+	spin_unlock(&slot->lock);
 }
 
 static int vgt_ioctl_stats(struct vgt_slot *slot, void __user *uarg)
