@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a peer finds where nothing is granted.
+ */
+#include <linux/gfp.h>
+
+#include "internal.h"
+
+/* The page that fills holes, or NULL if they fault; table_lock is held. */
+struct page *vg_hole_page(struct vg_window *w)
+{
+	lockdep_assert_held(&w->table_lock);
+	if (w->hole != VHOST_GRANT_HOLE_SCRATCH)
+		return NULL;
+	WRITE_ONCE(w->scratch_used, true);
+	return w->scratch;
+}
+
+static void vg_hole_change(struct vg_window *w, u32 hole, struct page *scratch)
+{
+	down_write(&w->table_lock);
+	w->hole = hole;
+	if (scratch)
+		w->scratch = scratch;
+	up_write(&w->table_lock);
+}
+
+/*
+ * Takes hole_lock rather than revoke_lock: a peer that calls this all the time
+ * must not be in the way of a revoke.
+ */
+static int vg_hole_set_locked(struct vg_window *w, u32 hole)
+{
+	struct vhost_grant_range all = { 0, w->npages };
+	struct page *scratch = NULL;
+
+	lockdep_assert_held(&w->hole_lock);
+	if (hole == w->hole)
+		return 0;
+	if (hole == VHOST_GRANT_HOLE_SCRATCH && !w->scratch) {
+		scratch = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		if (!scratch)
+			return -ENOMEM;
+	}
+	vg_hole_change(w, hole, scratch);
+	if (hole == VHOST_GRANT_HOLE_FAULT && READ_ONCE(w->scratch_used))
+		vg_window_invalidate(w, &all, 1);
+	return 0;
+}
+
+/* VHOST_GRANT_WINDOW_SET_HOLE */
+int vg_hole_set(void *window, struct vg_ucmd *ucmd)
+{
+	struct vhost_grant_window_set_hole *cmd = ucmd->arg;
+	struct vg_window *w = window;
+	int ret;
+
+	if (cmd->hole > VHOST_GRANT_HOLE_SCRATCH)
+		return -EINVAL;
+	mutex_lock(&w->hole_lock);
+	ret = vg_hole_set_locked(w, cmd->hole);
+	mutex_unlock(&w->hole_lock);
+	return ret;
+}
+
+int vg_hole_init(struct vg_window *w)
+{
+	mutex_init(&w->hole_lock);
+	if (!(w->flags & VHOST_GRANT_WINDOW_HOLE_SCRATCH))
+		return 0;
+	w->scratch = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!w->scratch)
+		return -ENOMEM;
+	w->hole = VHOST_GRANT_HOLE_SCRATCH;
+	return 0;
+}
+
+void vg_hole_destroy(struct vg_window *w)
+{
+	if (w->scratch)
+		__free_page(w->scratch);
+}

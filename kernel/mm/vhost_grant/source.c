@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where granted pages come from: pinning memory of the owner, by address or
+ * from a file, and letting it go.
+ *
+ * Works in the owner's context, without any lock of ours.
+ */
+#include <linux/file.h>
+#include <linux/hugetlb.h>
+#include <linux/mm.h>
+#include <linux/shmem_fs.h>
+#include <linux/slab.h>
+#include <uapi/linux/fcntl.h>
+
+#include "internal.h"
+
+static bool vg_file_is_hugetlb(struct file *file)
+{
+	return is_file_hugepages(file);
+}
+
+static unsigned int vg_file_seals(struct file *file)
+{
+#ifdef CONFIG_HUGETLBFS
+	if (vg_file_is_hugetlb(file))
+		return HUGETLBFS_I(file_inode(file))->seals;
+#endif
+	return SHMEM_I(file_inode(file))->seals;
+}
+
+static int vg_source_check_file(struct vg_source *src, u64 end)
+{
+	struct file *file = src->file;
+
+	if (!shmem_mapping(file->f_mapping) && !vg_file_is_hugetlb(file))
+		return -ENODEV;
+	if (!(file->f_mode & FMODE_READ) ||
+	    (src->write && !(file->f_mode & FMODE_WRITE)))
+		return -EACCES;
+	if (src->write &&
+	    vg_file_seals(file) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+		return -EPERM;
+	return end > (u64)i_size_read(file_inode(file)) ? -ENXIO : 0;
+}
+
+/**
+ * vg_source_open() - Check the source of a MAP entry
+ * @src: filled in; vg_source_close() when this returned 0
+ * @entry: checked for everything but its source
+ *
+ * The inode stays locked until the pages are pinned: sealing a file takes its
+ * lock, and fails if it finds a pin.
+ *
+ * Return: 0 or the errno of the uapi header.
+ */
+int vg_source_open(struct vg_source *src,
+		   const struct vhost_grant_map_entry *entry)
+{
+	int ret;
+
+	src->file = NULL;
+	src->pos = entry->source;
+	src->write = entry->flags & VHOST_GRANT_WRITE;
+	if (!(entry->flags & VHOST_GRANT_SOURCE_FILE))
+		return 0;
+
+	src->file = fget(entry->fd);
+	if (!src->file)
+		return -EBADF;
+	inode_lock_shared(file_inode(src->file));
+	ret = vg_source_check_file(src, entry->source + entry->length);
+	if (ret)
+		vg_source_close(src);
+	return ret;
+}
+
+void vg_source_close(struct vg_source *src)
+{
+	if (!src->file)
+		return;
+	inode_unlock_shared(file_inode(src->file));
+	fput(src->file);
+}
+
+/* Let go of a page whose translations are gone. */
+void vg_unpin_slot(unsigned long slot)
+{
+	struct page *page = vg_slot_page(slot);
+
+	unpin_user_pages_dirty_lock(&page, 1, slot & BIT(VG_SLOT_WRITABLE_BIT));
+}
+
+/* Let go of whatever an entry holds, granted or being revoked. */
+void vg_unpin_entry(struct vg_entry *e)
+{
+	unsigned int i;
+
+	if (e->is_huge) {
+		unpin_user_pages_dirty_lock(&e->huge->head, 1, e->writable);
+		return;
+	}
+	for (i = 0; i < e->nr; i++)
+		if (e->slots[i])
+			vg_unpin_slot(e->slots[i]);
+}
+
+/*
+ * Whether a failed RW pin is because the owner may only read there: then it
+ * can be pinned for reading.
+ */
+static bool vg_address_is_readonly(unsigned long addr)
+{
+	struct page *page;
+
+	if (pin_user_pages_fast(addr, 1, FOLL_LONGTERM, &page) != 1)
+		return false;
+	unpin_user_page(page);
+	return true;
+}
+
+/* Pins pages into the slots, one pin each; what was pinned stays there. */
+static int vg_pin_address(struct vg_source *src, struct vg_entry *e)
+{
+	unsigned int flags = FOLL_LONGTERM | (src->write ? FOLL_WRITE : 0);
+	unsigned int done = 0;
+	long n;
+
+	while (done < e->nr) {
+		unsigned long addr = src->pos + (u64)done * PAGE_SIZE;
+
+		n = pin_user_pages_fast(addr, e->nr - done, flags,
+					(struct page **)e->slots + done);
+		if (n == -EFAULT && src->write && vg_address_is_readonly(addr))
+			return -EACCES;
+		if (n <= 0)
+			return n ? n : -EFAULT;
+		done += n;
+	}
+	return 0;
+}
+
+static int vg_pin_file_page(struct vg_source *src, struct vg_entry *e,
+			    unsigned int i)
+{
+	loff_t pos = src->pos + (u64)i * PAGE_SIZE;
+	struct folio *folio;
+	pgoff_t offset;
+	long n;
+
+	n = memfd_pin_folios(src->file, pos, pos + PAGE_SIZE - 1, &folio, 1,
+			     &offset);
+	if (n != 1)
+		return n ? n : -EFAULT;
+	e->slots[i] = (unsigned long)folio_page(folio, offset >> PAGE_SHIFT);
+	return 0;
+}
+
+/* Turns an entry into a huge one; the pin of @head's folio goes with it. */
+static int vg_make_huge(struct vg_entry *e, struct page *head)
+{
+	struct vg_huge *huge = kzalloc(sizeof(*huge), GFP_KERNEL_ACCOUNT);
+
+	if (!huge)
+		return -ENOMEM;
+	huge->head = head;
+	bitmap_fill(huge->live, VG_BLOCK_PAGES);
+	kfree(e->slots);
+	e->huge = huge;
+	e->is_huge = true;
+	return 0;
+}
+
+static bool vg_is_block(const struct vg_entry *e)
+{
+	return IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) &&
+	       e->nr == VG_BLOCK_PAGES;
+}
+
+static bool vg_folio_has_block(struct folio *folio, struct page *first)
+{
+	return IS_ALIGNED(page_to_pfn(first), VG_BLOCK_PAGES) &&
+	       folio_page_idx(folio, first) + VG_BLOCK_PAGES <=
+	       folio_nr_pages(folio);
+}
+
+/* Returns 1 if the block of the file is not an aligned part of one folio. */
+static int vg_pin_file_block(struct vg_source *src, struct vg_entry *e)
+{
+	struct folio *folio;
+	struct page *first;
+	pgoff_t offset;
+	long n;
+	int ret;
+
+	n = memfd_pin_folios(src->file, src->pos, src->pos + PMD_SIZE - 1,
+			     &folio, 1, &offset);
+	if (n != 1)
+		return n ? n : -EFAULT;
+	first = folio_page(folio, offset >> PAGE_SHIFT);
+	ret = vg_folio_has_block(folio, first) ? vg_make_huge(e, first) : 1;
+	if (ret)
+		unpin_folios(&folio, 1);
+	return ret;
+}
+
+/*
+ * memfd_pin_folios() pins a folio once, however many of its pages were asked
+ * for. As each slot owns a pin, pages that do not make a block are taken one
+ * by one.
+ */
+static int vg_pin_file(struct vg_source *src, struct vg_entry *e)
+{
+	unsigned int i;
+	int ret;
+
+	if (vg_is_block(e)) {
+		ret = vg_pin_file_block(src, e);
+		if (ret <= 0)
+			return ret;
+	}
+	for (i = 0, ret = 0; i < e->nr && !ret; i++)
+		ret = vg_pin_file_page(src, e, i);
+	return ret;
+}
+
+/* Whether pages pinned by address are one aligned part of one folio. */
+static bool vg_slots_are_block(const struct vg_entry *e)
+{
+	struct page *first = vg_slot_page(e->slots[0]);
+	unsigned int i;
+
+	if (!vg_is_block(e) || !vg_folio_has_block(page_folio(first), first))
+		return false;
+	for (i = 1; i < e->nr; i++)
+		if (vg_slot_page(e->slots[i]) != nth_page(first, i))
+			return false;
+	return true;
+}
+
+/* One pin of the folio is enough for all; the others are given back. */
+static int vg_merge_slots(struct vg_entry *e)
+{
+	struct page *head = vg_slot_page(e->slots[0]);
+	int ret;
+
+	ret = vg_make_huge(e, head);
+	if (!ret)
+		unpin_user_page_range_dirty_lock(nth_page(head, 1),
+						 VG_BLOCK_PAGES - 1, false);
+	return ret;
+}
+
+/*
+ * Memory that the kernel reserves, or that belongs to a device, is not ours to
+ * give: VFIO in the peer, for one, trusts reserved pages to need no pin.
+ */
+static bool vg_is_ordinary(struct page *page)
+{
+	return !PageReserved(page) && !is_zone_device_page(page);
+}
+
+static int vg_check_pages(struct vg_entry *e)
+{
+	unsigned int i;
+
+	if (e->is_huge)
+		return vg_is_ordinary(e->huge->head) ? 0 : -EFAULT;
+	for (i = 0; i < e->nr; i++)
+		if (!vg_is_ordinary(vg_slot_page(e->slots[i])))
+			return -EFAULT;
+	return 0;
+}
+
+static void vg_set_writable(struct vg_entry *e)
+{
+	unsigned int i;
+
+	e->writable = true;
+	if (e->is_huge)
+		return;
+	for (i = 0; i < e->nr; i++)
+		e->slots[i] |= BIT(VG_SLOT_WRITABLE_BIT);
+}
+
+static int vg_fill_entry(struct vg_source *src, struct vg_entry *e)
+{
+	int ret;
+
+	ret = src->file ? vg_pin_file(src, e) : vg_pin_address(src, e);
+	if (!ret)
+		ret = vg_check_pages(e);
+	if (!ret && !e->is_huge && vg_slots_are_block(e))
+		ret = vg_merge_slots(e);
+	if (ret)
+		return ret;
+	e->live = e->nr;
+	if (src->write)
+		vg_set_writable(e);
+	return 0;
+}
+
+/**
+ * vg_source_pin() - Pin the next pages of a source
+ * @src: advanced past them
+ * @start: index of the first page in the window
+ * @nr: number of pages, all in one block
+ *
+ * Return: an entry that grants them, not in any table yet, or ERR_PTR().
+ */
+struct vg_entry *vg_source_pin(struct vg_source *src, pgoff_t start,
+			       unsigned int nr)
+{
+	struct vg_entry *e = vg_entry_alloc(start, nr);
+	int ret;
+
+	if (!e)
+		return ERR_PTR(-ENOMEM);
+	ret = vg_fill_entry(src, e);
+	if (ret) {
+		vg_unpin_entry(e);
+		vg_entry_free(e);
+		return ERR_PTR(ret);
+	}
+	src->pos += (u64)nr * PAGE_SIZE;
+	return e;
+}

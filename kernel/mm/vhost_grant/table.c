@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The grant table of a window: entries, and finding them.
+ *
+ * Changed only with both revoke_lock and table_lock held, so either is enough
+ * to read it.
+ */
+#include <linux/slab.h>
+
+#include "internal.h"
+
+static struct kmem_cache *vg_entry_cache;
+
+int __init vg_table_init(void)
+{
+	vg_entry_cache = KMEM_CACHE(vg_entry, SLAB_ACCOUNT);
+	return vg_entry_cache ? 0 : -ENOMEM;
+}
+
+void vg_table_exit(void)
+{
+	kmem_cache_destroy(vg_entry_cache);
+}
+
+/* A small entry whose slots are holes. */
+struct vg_entry *vg_entry_alloc(pgoff_t start, unsigned int nr)
+{
+	struct vg_entry *e;
+
+	e = kmem_cache_zalloc(vg_entry_cache, GFP_KERNEL);
+	if (!e)
+		return NULL;
+	e->slots = kcalloc(nr, sizeof(*e->slots), GFP_KERNEL_ACCOUNT);
+	if (!e->slots) {
+		kmem_cache_free(vg_entry_cache, e);
+		return NULL;
+	}
+	e->start = start;
+	e->nr = nr;
+	return e;
+}
+
+void vg_entry_free(struct vg_entry *e)
+{
+	if (e->is_huge)
+		kfree(e->huge);
+	else
+		kfree(e->slots);
+	kmem_cache_free(vg_entry_cache, e);
+}
+
+/* The first entry that overlaps [start, end). */
+struct vg_entry *vg_tree_first(struct rb_root *tree, pgoff_t start, pgoff_t end)
+{
+	struct rb_node *node = tree->rb_node;
+	struct vg_entry *e, *first = NULL;
+
+	while (node) {
+		e = rb_entry(node, struct vg_entry, node);
+		if (vg_entry_end(e) <= start) {
+			node = node->rb_right;
+		} else {
+			first = e;
+			node = node->rb_left;
+		}
+	}
+	return first && first->start < end ? first : NULL;
+}
+
+/* The entry after @e, if it begins before @end. */
+struct vg_entry *vg_tree_next(struct vg_entry *e, pgoff_t end)
+{
+	struct vg_entry *next = rb_entry_safe(rb_next(&e->node),
+					      struct vg_entry, node);
+
+	return next && next->start < end ? next : NULL;
+}
+
+static bool vg_entry_less(struct rb_node *a, const struct rb_node *b)
+{
+	return rb_entry(a, struct vg_entry, node)->start <
+	       rb_entry(b, struct vg_entry, node)->start;
+}
+
+void vg_tree_insert(struct rb_root *tree, struct vg_entry *e)
+{
+	rb_add(&e->node, tree, vg_entry_less);
+}
+
+static bool vg_find_small(struct vg_window *w, pgoff_t index,
+			  struct vg_found *f)
+{
+	struct vg_entry *e = vg_tree_first(&w->small, index, index + 1);
+	unsigned long slot;
+
+	if (!e)
+		return false;
+	slot = READ_ONCE(e->slots[index - e->start]);
+	if (!vg_slot_live(slot))
+		return false;
+	*f = (struct vg_found) {
+		.page = vg_slot_page(slot),
+		.writable = slot & BIT(VG_SLOT_WRITABLE_BIT),
+		.touched = slot & BIT(VG_SLOT_TOUCHED_BIT),
+		.entry = e,
+		.i = index - e->start,
+	};
+	return true;
+}
+
+static bool vg_find_huge(struct vg_window *w, pgoff_t index,
+			 struct vg_found *f)
+{
+	struct vg_entry *e = vg_tree_first(&w->huge, index, index + 1);
+	unsigned int i = index % VG_BLOCK_PAGES;
+
+	if (!e || !test_bit(i, e->huge->live))
+		return false;
+	*f = (struct vg_found) {
+		.page = nth_page(e->huge->head, i),
+		.writable = e->writable,
+		.touched = test_bit(i, e->huge->touched),
+		.entry = e,
+		.i = i,
+	};
+	return true;
+}
+
+static void vg_assert_table_held(struct vg_window *w)
+{
+	lockdep_assert(lockdep_is_held(&w->table_lock) ||
+		       lockdep_is_held(&w->revoke_lock));
+}
+
+/**
+ * vg_table_lookup() - What is granted at a page
+ * @w: window; table_lock or revoke_lock is held
+ * @index: of the page
+ * @f: where to tell
+ *
+ * Return: false for a hole.
+ */
+bool vg_table_lookup(struct vg_window *w, pgoff_t index, struct vg_found *f)
+{
+	vg_assert_table_held(w);
+	return vg_find_small(w, index, f) || vg_find_huge(w, index, f);
+}
+
+/* The huge entry around a page, if all of it is still granted. */
+struct vg_entry *vg_table_lookup_huge(struct vg_window *w, pgoff_t index)
+{
+	struct vg_entry *e;
+
+	vg_assert_table_held(w);
+	e = vg_tree_first(&w->huge, index, index + 1);
+	return e && e->live == VG_BLOCK_PAGES ? e : NULL;
+}
+
+static bool vg_small_busy(struct vg_entry *e, pgoff_t start, pgoff_t end)
+{
+	pgoff_t i;
+
+	start = max(start, e->start);
+	end = min(end, vg_entry_end(e));
+	for (i = start; i < end; i++)
+		if (e->slots[i - e->start])
+			return true;
+	return false;
+}
+
+static bool vg_huge_busy(struct vg_entry *e, pgoff_t start, pgoff_t end)
+{
+	unsigned long first = max(start, e->start) - e->start;
+	unsigned long last = min(end, vg_entry_end(e)) - e->start;
+
+	return find_next_bit(e->huge->live, last, first) < last;
+}
+
+/* Whether a page of [start, end) is granted. */
+bool vg_table_busy(struct vg_window *w, pgoff_t start, pgoff_t end)
+{
+	struct vg_entry *e;
+
+	lockdep_assert_held(&w->revoke_lock);
+	for (e = vg_tree_first(&w->small, start, end); e;
+	     e = vg_tree_next(e, end))
+		if (vg_small_busy(e, start, end))
+			return true;
+	for (e = vg_tree_first(&w->huge, start, end); e;
+	     e = vg_tree_next(e, end))
+		if (vg_huge_busy(e, start, end))
+			return true;
+	return false;
+}
+
+/*
+ * Note that a peer gets access to the page: what was never touched need not be
+ * zapped. Called with table_lock held for reading, so by several at once.
+ */
+void vg_touch(struct vg_window *w, const struct vg_found *f)
+{
+	bool was;
+
+	lockdep_assert_held(&w->table_lock);
+	if (f->touched)
+		return;
+	if (f->entry->is_huge)
+		was = test_and_set_bit(f->i, f->entry->huge->touched);
+	else
+		was = test_and_set_bit(VG_SLOT_TOUCHED_BIT,
+				       &f->entry->slots[f->i]);
+	if (!was)
+		atomic64_inc(&w->mapped);
+}
+
+/* The same for all pages of a huge entry. */
+void vg_touch_huge(struct vg_window *w, struct vg_entry *e)
+{
+	unsigned int i, n = 0;
+
+	lockdep_assert_held(&w->table_lock);
+	for_each_clear_bit(i, e->huge->touched, VG_BLOCK_PAGES)
+		n += !test_and_set_bit(i, e->huge->touched);
+	atomic64_add(n, &w->mapped);
+}
