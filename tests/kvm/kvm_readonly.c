@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A page that is granted read-only is never written on behalf of a guest: not
+ * by its own stores, not by KVM that emulates an instruction, not by the CPU
+ * that walks page tables in it, and not by the host kernel for a
+ * paravirtualised device.
+ */
+#include "kselftest_harness.h"
+#include "mark.h"
+#include "memory.h"
+#include "vmpeer.h"
+
+#define WINDOW_LENGTH	MIB(8)
+#define SOURCE_LENGTH	MIB(2)
+#define AT		(3 * PAGE)
+#define OLD		0x1122334455667788
+
+/* Of KVM's paravirtual interface */
+#define MSR_WALL_CLOCK	0x4b564d00
+#define MSR_SYSTEM_TIME	0x4b564d01
+#define MSR_STEAL_TIME	0x4b564d03
+
+FIXTURE(readonly) {
+	struct mark mark;
+	struct granted owner;
+	struct vmpeer vm;
+};
+
+FIXTURE_VARIANT(readonly) {
+	enum source_kind source;
+	/* Whether the guest has read the page before */
+	bool present;
+};
+
+FIXTURE_VARIANT_ADD(readonly, anon) { SOURCE_ANON, false };
+FIXTURE_VARIANT_ADD(readonly, anon_present) { SOURCE_ANON, true };
+FIXTURE_VARIANT_ADD(readonly, thp) { SOURCE_THP, false };
+FIXTURE_VARIANT_ADD(readonly, memfd) { SOURCE_MEMFD, false };
+FIXTURE_VARIANT_ADD(readonly, memfd_present) { SOURCE_MEMFD, true };
+FIXTURE_VARIANT_ADD(readonly, hugetlb) { SOURCE_HUGETLB, false };
+
+typedef FIXTURE_DATA(readonly) readonly_fixture;
+
+static struct vmm_outcome run(readonly_fixture *self, enum guest_command what,
+			      uint64_t iova, uint64_t value)
+{
+	const struct guest_mailbox box = {
+		.command = what, .address = vmm_window_gpa(0) + iova,
+		.length = 8, .value = value, .other = OLD, .count = 1,
+	};
+
+	return vmpeer_run(&self->vm, 0, &box);
+}
+
+static void fill_page(readonly_fixture *self)
+{
+	unsigned int i;
+
+	for (i = 0; i < PAGE; i += 8)
+		*granted_word(&self->owner, AT + i) = OLD;
+}
+
+static bool page_is_unchanged(readonly_fixture *self)
+{
+	unsigned int i;
+
+	for (i = 0; i < PAGE; i += 8)
+		if (*granted_word(&self->owner, AT + i) != OLD)
+			return false;
+	return true;
+}
+
+FIXTURE_SETUP(readonly)
+{
+	int ret;
+
+	mark_begin(&self->mark);
+	ret = granted_open(&self->owner, variant->source, WINDOW_LENGTH,
+			   SOURCE_LENGTH);
+	if (ret == -EOPNOTSUPP)
+		SKIP(return, "no such memory here, or KVM cannot map it from a window");
+	ASSERT_EQ(0, ret);
+	fill_page(self);
+	ASSERT_EQ(0, granted_map(&self->owner, AT, PAGE, R));
+	ASSERT_EQ(0, vmpeer_start(&self->vm, PEER_STRANGER, &self->owner.window,
+				  1));
+	if (variant->present)
+		ASSERT_EQ(OLD, run(self, GUEST_READ, AT, 0).value);
+}
+
+FIXTURE_TEARDOWN_PARENT(readonly)
+{
+	MARK_END(&self->mark);
+}
+
+TEST_F(readonly, store)
+{
+	struct vhost_grant_event event;
+	struct vmm_outcome outcome;
+
+	drop_events(self->owner.space);
+	outcome = run(self, GUEST_WRITE, AT + 8, 5);
+	ASSERT_EQ(VMM_READONLY, outcome.result);
+	EXPECT_EQ(vmm_window_gpa(0) + AT + 8, outcome.gpa);
+	EXPECT_EQ(5, outcome.value);
+	EXPECT_TRUE(page_is_unchanged(self));
+	ASSERT_TRUE(next_event(self->owner.space, &event));
+	EXPECT_EQ(VHOST_GRANT_EVENT_VIOLATION, event.type);
+	EXPECT_EQ(self->owner.window.id, event.window);
+	EXPECT_EQ(AT, event.iova);
+	EXPECT_EQ(VHOST_GRANT_WRITE, event.access);
+	EXPECT_EQ(OLD, run(self, GUEST_READ, AT + 8, 0).value);
+	EXPECT_TRUE(page_is_unchanged(self));
+}
+
+TEST_F(readonly, every_kind_of_store)
+{
+	static const enum guest_command stores[] = {
+		GUEST_WRITE, GUEST_FETCH_ADD, GUEST_COMPARE_EXCHANGE,
+		GUEST_FILL, GUEST_COPY, GUEST_INPUT, GUEST_LOOP_WRITE,
+		GUEST_LOOP_ADD,
+	};
+	struct vmm_outcome outcome;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(stores); i++) {
+		outcome = run(self, stores[i], AT, 5);
+		EXPECT_NE(VMM_OK, outcome.result)
+			TH_LOG("command %d succeeded", stores[i]);
+		EXPECT_TRUE(page_is_unchanged(self))
+			TH_LOG("command %d wrote", stores[i]);
+	}
+	EXPECT_EQ(OLD, run(self, GUEST_READ, AT, 0).value);
+}
+
+/* A compare-exchange that fails its comparison writes back what it read. */
+TEST_F(readonly, compare_exchange_that_fails)
+{
+	const struct guest_mailbox box = {
+		.command = GUEST_COMPARE_EXCHANGE, .other = ~OLD, .value = 5,
+		.address = vmm_window_gpa(0) + AT,
+	};
+
+	vmpeer_run(&self->vm, 0, &box);
+	EXPECT_TRUE(page_is_unchanged(self));
+}
+
+TEST_F(readonly, store_across_the_border)
+{
+	ASSERT_EQ(0, granted_map(&self->owner, AT + PAGE, PAGE, RW));
+	EXPECT_NE(VMM_OK, run(self, GUEST_WRITE, AT + PAGE - 4, -1).result);
+	EXPECT_TRUE(page_is_unchanged(self));
+}
+
+/* More rights, and fewer, take a new grant; KVM must not remember the old. */
+TEST_F(readonly, rights_follow_the_grant)
+{
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(VMM_READONLY, run(self, GUEST_WRITE, AT, 5).result);
+		EXPECT_TRUE(page_is_unchanged(self));
+		ASSERT_EQ(0, granted_unmap(&self->owner, AT, PAGE));
+		ASSERT_EQ(0, granted_map(&self->owner, AT, PAGE, RW));
+		EXPECT_EQ(VMM_OK, run(self, GUEST_WRITE, AT, 5).result);
+		EXPECT_EQ(5, *granted_word(&self->owner, AT));
+		EXPECT_EQ(VMM_OK, run(self, GUEST_WRITE, AT, OLD).result);
+		ASSERT_EQ(0, granted_unmap(&self->owner, AT, PAGE));
+		ASSERT_EQ(0, granted_map(&self->owner, AT, PAGE, R));
+	}
+}
+
+/* The same page with both rights, at two places of the window. */
+TEST_F(readonly, alias_with_more_rights)
+{
+	ASSERT_EQ(0, source_grant(&self->owner.source, self->owner.space,
+				  self->owner.window.id, 0, AT, PAGE, RW));
+	EXPECT_EQ(VMM_OK, run(self, GUEST_WRITE, 0, OLD).result);
+	EXPECT_EQ(VMM_READONLY, run(self, GUEST_WRITE, AT, 5).result);
+	EXPECT_TRUE(page_is_unchanged(self));
+	ASSERT_EQ(0, granted_unmap(&self->owner, AT, PAGE));
+	EXPECT_EQ(VMM_OK, run(self, GUEST_WRITE, 0, 6).result);
+	EXPECT_EQ(6, *granted_word(&self->owner, AT));
+}
+
+/*
+ * The page is a page table of the guest, whose accessed and dirty bits the CPU
+ * would set, and KVM too when it walks the table for an instruction that it
+ * emulates.
+ */
+static void walk(struct __test_metadata *_metadata, readonly_fixture *self,
+		 uint64_t bits)
+{
+	static const enum guest_command commands[] = {
+		GUEST_READ, GUEST_WRITE, GUEST_FETCH_ADD, GUEST_INPUT,
+		GUEST_OUTPUT,
+	};
+	const uint64_t entry = vmm_spare_gpa() | bits;
+	struct guest_mailbox box = { .length = 8 };
+	uint64_t va;
+	size_t i;
+
+	/* The guest may have a read-only mapping of the table, or none */
+	*granted_word(&self->owner, AT) = entry;
+	va = vmpeer_use_page_table(&self->vm, vmm_window_gpa(0) + AT);
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+		box.command = commands[i];
+		box.address = va;
+		vmpeer_run(&self->vm, 0, &box);
+		EXPECT_EQ(entry, *granted_word(&self->owner, AT))
+			TH_LOG("command %d changed the entry", commands[i]);
+	}
+	*granted_word(&self->owner, AT) = OLD;
+	EXPECT_TRUE(page_is_unchanged(self));
+}
+
+TEST_F(readonly, page_table_without_accessed)
+{
+	walk(_metadata, self, 0x07);
+}
+
+TEST_F(readonly, page_table_without_dirty)
+{
+	walk(_metadata, self, 0x27);
+}
+
+/* Control: with the right to write, the same walk does set the bits. */
+TEST_F(readonly, page_table_in_a_writable_page)
+{
+	struct guest_mailbox box = { .command = GUEST_WRITE, .value = 1 };
+
+	ASSERT_EQ(0, granted_unmap(&self->owner, AT, PAGE));
+	ASSERT_EQ(0, granted_map(&self->owner, AT, PAGE, RW));
+	*granted_word(&self->owner, AT) = vmm_spare_gpa() | 0x07;
+	box.address = vmpeer_use_page_table(&self->vm, vmm_window_gpa(0) + AT);
+	ASSERT_EQ(VMM_OK, vmpeer_run(&self->vm, 0, &box).result);
+	EXPECT_EQ(vmm_spare_gpa() | 0x67, *granted_word(&self->owner, AT));
+}
+
+/* The host kernel itself writes to pages that the guest names in these MSRs. */
+TEST_F(readonly, paravirtual_clock)
+{
+	static const uint32_t msrs[] = {
+		MSR_WALL_CLOCK, MSR_SYSTEM_TIME, MSR_STEAL_TIME,
+	};
+	struct guest_mailbox box = { .command = GUEST_WRITE_MSR };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(msrs); i++) {
+		box.other = msrs[i];
+		box.value = (vmm_window_gpa(0) + AT) |
+			    (msrs[i] != MSR_WALL_CLOCK);
+		vmpeer_run(&self->vm, 0, &box);
+		run(self, GUEST_READ, AT, 0);
+		EXPECT_TRUE(page_is_unchanged(self))
+			TH_LOG("MSR 0x%x", msrs[i]);
+	}
+}
+
+/* Control: with the right to write, the host does write there. */
+TEST_F(readonly, paravirtual_clock_in_a_writable_page)
+{
+	const struct guest_mailbox box = {
+		.command = GUEST_WRITE_MSR, .other = MSR_SYSTEM_TIME,
+		.value = (vmm_window_gpa(0) + AT) | 1,
+	};
+
+	ASSERT_EQ(0, granted_unmap(&self->owner, AT, PAGE));
+	ASSERT_EQ(0, granted_map(&self->owner, AT, PAGE, RW));
+	ASSERT_EQ(VMM_OK, vmpeer_run(&self->vm, 0, &box).result);
+	run(self, GUEST_READ, AT, 0);
+	EXPECT_FALSE(page_is_unchanged(self));
+}
+
+TEST_HARNESS_MAIN

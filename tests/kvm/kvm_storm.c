@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Thousands of grants and revokes while guests use the page as fast as they
+ * can. As soon as a revoke has returned the owner fills the page with poison:
+ * a guest that ever reads poison, or poison that ever changes, is a page that
+ * was reachable after its revoke.
+ */
+#include <linux/kvm.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "kselftest_harness.h"
+#include "mark.h"
+#include "memory.h"
+#include "proc.h"
+
+#define LENGTH		MIB(2)
+#define AT		(11 * PAGE)
+#define ROUNDS		3000
+#define CLEAN		0x11111111
+#define POISON		0xdeadbeef
+#define SCRIBBLE	0x22222222
+
+#define MSR_SYSTEM_TIME	0x4b564d01
+#define MSR_STEAL_TIME	0x4b564d03
+
+FIXTURE(storm) {
+	struct mark mark;
+	struct granted owner;
+	struct vmm vm;
+	unsigned int seed;
+};
+
+FIXTURE_VARIANT(storm) {
+	enum source_kind source;
+};
+
+FIXTURE_VARIANT_ADD(storm, anon) { .source = SOURCE_ANON };
+FIXTURE_VARIANT_ADD(storm, memfd) { .source = SOURCE_MEMFD };
+
+/* The VMM is in the owner's process, which sees each heartbeat directly. */
+FIXTURE_SETUP(storm)
+{
+	const char *seed = getenv("SEED");
+
+	mark_begin(&self->mark);
+	self->seed = seed ? strtoul(seed, NULL, 0) : (unsigned int)time(NULL);
+	TH_LOG("SEED=%u", self->seed);
+	ASSERT_EQ(0, granted_open(&self->owner, variant->source, LENGTH,
+				  LENGTH));
+	ASSERT_EQ(0, vmm_create(&self->vm, 2));
+	ASSERT_EQ(0, vmm_add_window(&self->vm, 0, VMM_MAPPED,
+				    self->owner.window.fd, 0, LENGTH));
+}
+
+FIXTURE_TEARDOWN_PARENT(storm)
+{
+	MARK_END(&self->mark);
+}
+
+typedef FIXTURE_DATA(storm) storm_fixture;
+
+static void fill(struct granted *owner, uint64_t value)
+{
+	unsigned int i;
+
+	for (i = 0; i < PAGE; i += 8)
+		*granted_word(owner, AT + i) = value;
+}
+
+static bool is_filled(struct granted *owner, uint64_t value)
+{
+	unsigned int i;
+
+	for (i = 0; i < PAGE; i += 8)
+		if (*granted_word(owner, AT + i) != value)
+			return false;
+	return true;
+}
+
+static int start_loop(storm_fixture *self, unsigned int cpu,
+		      enum guest_command what, uint64_t value)
+{
+	const struct guest_mailbox box = {
+		.command = what, .address = vmm_window_gpa(0) + AT,
+		.length = PAGE, .value = value, .count = UINT64_MAX,
+		.yield_every = beats_to_yield(),
+	};
+
+	return vmm_start(&self->vm, cpu, &box, true);
+}
+
+/* From none at all, so that faults meet the revoke, to a few thousand beats. */
+static void pause_a_little(storm_fixture *self)
+{
+	struct timespec time = { 0, rand_r(&self->seed) % 400 * 1000 };
+
+	if (rand_r(&self->seed) % 3)
+		nanosleep(&time, NULL);
+}
+
+static void round_of_poison(struct __test_metadata *_metadata,
+			    storm_fixture *self)
+{
+	fill(&self->owner, CLEAN);
+	ASSERT_EQ(0, granted_map(&self->owner, AT, PAGE, RW));
+	pause_a_little(self);
+	ASSERT_EQ(0, granted_unmap(&self->owner, AT, PAGE));
+	fill(&self->owner, POISON);
+	pause_a_little(self);
+	ASSERT_TRUE(is_filled(&self->owner, POISON));
+}
+
+static void storm(struct __test_metadata *_metadata, storm_fixture *self,
+		  unsigned int nr_vcpus)
+{
+	unsigned int cpu, i;
+
+	for (i = 0; i < ROUNDS; i++)
+		round_of_poison(_metadata, self);
+	for (cpu = 0; cpu < nr_vcpus; cpu++) {
+		EXPECT_LT(ROUNDS, vmm_heartbeat(&self->vm, cpu));
+		EXPECT_LT(ROUNDS / 10, vmm_holes(&self->vm, cpu));
+		EXPECT_EQ(VMM_INTERRUPTED, vmm_kick(&self->vm, cpu).result);
+	}
+	TH_LOG("%lu accesses, stopped %lu times", vmm_heartbeat(&self->vm, 0),
+	       vmm_holes(&self->vm, 0));
+}
+
+TEST_F_TIMEOUT(storm, reader, 180)
+{
+	ASSERT_EQ(0, start_loop(self, 0, GUEST_LOOP_READ, POISON));
+	storm(_metadata, self, 1);
+	EXPECT_EQ(0, vmm_hits(&self->vm, 0));
+}
+
+TEST_F_TIMEOUT(storm, writer, 180)
+{
+	ASSERT_EQ(0, start_loop(self, 0, GUEST_LOOP_WRITE, SCRIBBLE));
+	storm(_metadata, self, 1);
+}
+
+TEST_F_TIMEOUT(storm, reader_and_writer, 180)
+{
+	ASSERT_EQ(0, start_loop(self, 0, GUEST_LOOP_READ, POISON));
+	ASSERT_EQ(0, start_loop(self, 1, GUEST_LOOP_WRITE, SCRIBBLE));
+	storm(_metadata, self, 2);
+	EXPECT_EQ(0, vmm_hits(&self->vm, 0));
+}
+
+/* Two whole pages that take turns at one place: no guest sees the other one. */
+TEST_F_TIMEOUT(storm, pages_take_turns, 180)
+{
+	struct granted *owner = &self->owner;
+	unsigned int i;
+
+	fill(owner, CLEAN);
+	memset((void *)granted_word(owner, AT + PAGE), 0x33, PAGE);
+	ASSERT_EQ(0, start_loop(self, 0, GUEST_LOOP_ADD, 1));
+	for (i = 0; i < ROUNDS; i++) {
+		uint64_t from = AT + (i & 1 ? PAGE : 0);
+		uint64_t other = AT + (i & 1 ? 0 : PAGE);
+		uint64_t before = *granted_word(owner, other);
+
+		ASSERT_EQ(0, source_grant(&owner->source, owner->space,
+					  owner->window.id, AT, from, PAGE, RW));
+		pause_a_little(self);
+		ASSERT_EQ(before, *granted_word(owner, other));
+		ASSERT_EQ(0, granted_unmap(owner, AT, PAGE));
+	}
+	EXPECT_EQ(VMM_INTERRUPTED, vmm_kick(&self->vm, 0).result);
+}
+
+/* Makes KVM write the time of every vCPU again. */
+static int update_clock(struct vmm *vm)
+{
+	struct kvm_clock_data clock = { 0 };
+
+	return ioctl(vm->fd, KVM_SET_CLOCK, &clock);
+}
+
+/*
+ * The page is named in an MSR, so the host kernel writes to it, at times of
+ * its own. Another page, which stays, keeps the vCPU busy.
+ */
+static void clock_storm(struct __test_metadata *_metadata, storm_fixture *self,
+			uint32_t msr)
+{
+	struct guest_mailbox box = {
+		.command = GUEST_WRITE_MSR, .other = msr,
+		.value = (vmm_window_gpa(0) + AT) | 1,
+	};
+	unsigned int i, written = 0;
+
+	ASSERT_EQ(0, granted_map(&self->owner, 0, PAGE, RW));
+	ASSERT_EQ(0, granted_map(&self->owner, AT, PAGE, RW));
+	ASSERT_EQ(VMM_OK, vmm_run(&self->vm, 0, &box).result);
+	box = (struct guest_mailbox) {
+		.command = GUEST_LOOP_READ, .address = vmm_window_gpa(0),
+		.count = UINT64_MAX, .yield_every = 100,
+	};
+	ASSERT_EQ(0, vmm_start(&self->vm, 0, &box, true));
+	for (i = 0; i < ROUNDS / 3; i++) {
+		fill(&self->owner, CLEAN);
+		ASSERT_EQ(0, update_clock(&self->vm));
+		pause_a_little(self);
+		ASSERT_EQ(0, granted_unmap(&self->owner, AT, PAGE));
+		written += !is_filled(&self->owner, CLEAN);
+		fill(&self->owner, POISON);
+		ASSERT_EQ(0, update_clock(&self->vm));
+		pause_a_little(self);
+		ASSERT_TRUE(is_filled(&self->owner, POISON));
+		ASSERT_EQ(0, granted_map(&self->owner, AT, PAGE, RW));
+	}
+	EXPECT_LT(0, written);
+	TH_LOG("the host wrote to the page in %u of %u rounds", written, i);
+	EXPECT_EQ(VMM_INTERRUPTED, vmm_kick(&self->vm, 0).result);
+}
+
+TEST_F_TIMEOUT(storm, paravirtual_clock, 180)
+{
+	clock_storm(_metadata, self, MSR_SYSTEM_TIME);
+}
+
+TEST_F_TIMEOUT(storm, steal_time, 180)
+{
+	clock_storm(_metadata, self, MSR_STEAL_TIME);
+}
+
+TEST_HARNESS_MAIN
