@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2317 # it cannot see calls through result and soon
 # SPDX-License-Identifier: GPL-2.0-only
 # vgrantctl looks at a live owner and a live peer. Runs as root where the module
 # is loaded, with vgrantctl and vgrantctl_actors beside this script.
