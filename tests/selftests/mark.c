@@ -29,6 +29,8 @@ static const struct {
 	  "an emulated machine lost time on its host" },
 	{ "clocksource: ",
 	  "an emulated machine lost time on its host" },
+	{ "kvm: emulating exchange as write",
+	  "once after boot, of a guest's atomic access to read-only memory" },
 	{ "kmemleak: Automatic memory scanning thread",
 	  "a switch, not a leak" },
 };
