@@ -14,7 +14,6 @@
 #endif
 
 #define HUGETLB_DIR "/sys/kernel/mm/hugepages/hugepages-2048kB/"
-#define MFD_HUGE_2MIB (21U << 26)
 
 char *source_aligned(uint64_t length, int flags, int fd)
 {
@@ -112,7 +111,7 @@ static int open_kind(struct source *source)
 	case SOURCE_HUGETLB:
 		if (source_reserve_hugetlb(source->length))
 			return -EOPNOTSUPP;
-		return open_file(source, MFD_HUGETLB | MFD_HUGE_2MIB);
+		return open_file(source, MFD_HUGETLB | MFD_HUGE_2MB);
 	}
 	return -EINVAL;
 }

@@ -7,6 +7,10 @@
 
 #include "space.h"
 
+#ifndef MFD_HUGE_2MB
+#define MFD_HUGE_2MB (21U << 26)
+#endif
+
 enum source_kind {
 	SOURCE_ANON,
 	SOURCE_THP,

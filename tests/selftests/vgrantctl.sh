@@ -1,12 +1,12 @@
 #!/bin/sh
-# shellcheck disable=SC2317 # it cannot see calls through result and soon
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2317 # it cannot see calls through result and soon
 # vgrantctl looks at a live owner and a live peer. Runs as root where the module
-# is loaded, with vgrantctl and vgrantctl_actors beside this script.
+# is loaded, with vgrantctl and vgrantctl_actors in ../bin.
 set -eu
 
-here=$(cd "$(dirname "$0")" && pwd)
-ctl=$here/vgrantctl
+bin=$(cd "$(dirname "$0")/../bin" && pwd)
+ctl=$bin/vgrantctl
 instances=/sys/kernel/tracing/instances
 work=$(mktemp -d)
 number=0
@@ -125,7 +125,7 @@ echo "TAP version 13"
 [ -e /dev/vhost_grant ] || { echo "1..0 # SKIP the module is not loaded"; exit 4; }
 echo "1..14"
 
-"$here/vgrantctl_actors" >"$work/actors" &
+"$bin/vgrantctl_actors" >"$work/actors" &
 owner=$!
 soon grep -q peer= "$work/actors"
 peer=$(sed 's/.*peer=//' "$work/actors")
