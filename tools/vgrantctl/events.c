@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,14 +15,14 @@
 #include "events.h"
 #include "traceline.h"
 
-static volatile sig_atomic_t stopped;
+static atomic_bool stopped;
 static char instance[PATH_MAX];
 static int pipe_fd = -1;
 
 static void stop(int signal)
 {
 	(void)signal;
-	stopped = 1;
+	stopped = true;
 }
 
 /* The kernel refuses to remove an instance while its pipe is open. */
@@ -64,12 +66,12 @@ static void set_format(void)
 
 		/* An option that this kernel does not know is not set. */
 		if (ret && ret != -EINVAL)
-			die("cannot set %s of %s: %s", options[i], instance,
-			    strerror(-ret));
+			errx(1, "cannot set %s of %s: %s", options[i], instance,
+			     strerror(-ret));
 	}
 }
 
-static const char *tracefs(void)
+static const char *find_tracefs(void)
 {
 	static const char *const mounts[] = {
 		"/sys/kernel/tracing", "/sys/kernel/debug/tracing",
@@ -81,23 +83,23 @@ static const char *tracefs(void)
 		if (!access(path, F_OK))
 			return mounts[i];
 	}
-	die("tracefs is not mounted: mount -t tracefs nodev %s", mounts[0]);
+	errx(1, "tracefs is not mounted: mount -t tracefs nodev %s", mounts[0]);
 }
 
 static void create_instance(void)
 {
 	char path[PATH_MAX];
-	const char *mount = tracefs();
+	const char *mount = find_tracefs();
 
 	snprintf(path, sizeof(path), "%s/events/vhost_grant", mount);
 	if (access(path, F_OK))
-		die("the module is not loaded: modprobe vhost_grant");
+		errx(1, "the module is not loaded: modprobe vhost_grant");
 	snprintf(path, sizeof(path), "%s/instances/vgrantctl.%d", mount,
 		 (int)getpid());
 	if (mkdir(path, 0700))
-		die("cannot create %s (%m): if it is left of a killed vgrantctl, rmdir it",
-		    path);
-	strcpy(instance, path);
+		errx(1, "cannot create %s (%m): rmdir it if a killed vgrantctl left it",
+		     path);
+	memcpy(instance, path, sizeof(path));
 	atexit(remove_instance);
 }
 
@@ -108,7 +110,7 @@ static void open_pipe(void)
 	snprintf(path, sizeof(path), "%s/trace_pipe", instance);
 	pipe_fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (pipe_fd < 0)
-		die("cannot open %s: %m", path);
+		errx(1, "cannot open %s: %m", path);
 }
 
 static void start(void)
@@ -123,7 +125,7 @@ static void start(void)
 	if (!ret)
 		ret = write_setting("events/vhost_grant/enable", "1");
 	if (ret)
-		die("cannot set up %s: %s", instance, strerror(-ret));
+		errx(1, "cannot set up %s: %s", instance, strerror(-ret));
 	open_pipe();
 }
 
@@ -148,7 +150,7 @@ static bool wait_for_events(double deadline, const sigset_t *unblocked)
 	}
 	if (ppoll(&poll, 1, deadline ? &limit : NULL, unblocked) < 0 &&
 	    errno != EINTR)
-		die("cannot wait for events: %m");
+		errx(1, "cannot wait for events: %m");
 	return !stopped && (!deadline || left > 0);
 }
 
@@ -166,7 +168,7 @@ static void print_line(const struct watch *watch, struct reader *reader,
 	else
 		traceline_print(stdout, line);
 	if (fflush(stdout))
-		die("cannot write: %m");
+		errx(1, "cannot write: %m");
 	if (line->kind == TRACELINE_EVENT)
 		reader->printed++;
 }
@@ -202,7 +204,7 @@ static void read_events(const struct watch *watch, struct reader *reader)
 			 sizeof(reader->text) - reader->used);
 
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		die("cannot read events: %m");
+		errx(1, "cannot read events: %m");
 	if (n > 0)
 		reader->used += n;
 	print_lines(watch, reader);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <err.h>
 #include <jansson.h>
 
 #include "view.h"
@@ -7,23 +8,23 @@
 static json_t *checked(json_t *json)
 {
 	if (!json)
-		die("out of memory");
+		errx(1, "out of memory");
 	return json;
 }
 
 static void append(json_t *array, json_t *item)
 {
 	if (json_array_append_new(array, checked(item)))
-		die("out of memory");
+		errx(1, "out of memory");
 }
 
 static void set(json_t *object, const char *key, json_t *value)
 {
 	if (json_object_set_new(object, key, checked(value)))
-		die("out of memory");
+		errx(1, "out of memory");
 }
 
-static json_t *number(uint64_t value)
+static json_t *number(__u64 value)
 {
 	return json_integer((json_int_t)value);
 }
@@ -44,8 +45,8 @@ static json_t *names(const struct flag_name *name, unsigned long long flags)
 	return array;
 }
 
-static json_t *json_owner(const struct vg_host *host, uint64_t space,
-			  uint64_t owner)
+static json_t *json_owner(const struct vg_host *host, __u64 space,
+			  __u64 owner)
 {
 	const struct vg_holder *holder = vg_owner(host, space, owner);
 	json_t *object = checked(json_object());
@@ -131,7 +132,7 @@ static json_t *json_window(const struct vg_host *host,
 static void print(FILE *out, json_t *json)
 {
 	if (json_dumpf(json, out, JSON_INDENT(2)))
-		die("cannot write: %m");
+		errx(1, "cannot write: %m");
 	fputc('\n', out);
 	json_decref(json);
 }
@@ -156,7 +157,7 @@ void json_host(FILE *out, const struct vg_host *host,
 	print(out, object);
 }
 
-static json_t *page_sizes(uint64_t sizes)
+static json_t *page_sizes(__u64 sizes)
 {
 	json_t *array = checked(json_array());
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -32,7 +33,7 @@ static unsigned long long parse_count(const char *text, const char *what)
 	errno = 0;
 	value = strtoull(text, &end, 10);
 	if (errno || *text < '0' || *text > '9' || *end)
-		die("%s is not %s: give a whole number", text, what);
+		errx(1, "%s is not %s: give a whole number", text, what);
 	return value;
 }
 
@@ -42,7 +43,7 @@ static double parse_seconds(const char *text)
 	double value = strtod(text, &end);
 
 	if (end == text || *end || !(value > 0) || value > 1e9)
-		die("%s is not a timeout: give seconds, more than 0", text);
+		errx(1, "%s is not a timeout: give seconds, more than 0", text);
 	return value;
 }
 
@@ -93,22 +94,22 @@ static void scan(struct vg_host *host)
 	int proc;
 
 	if (geteuid())
-		die("only root may look into all processes: run it as root");
+		errx(1, "only root may look into all processes: run it as root");
 	if (access("/sys/module/vhost_grant", F_OK))
-		die("the module is not loaded: modprobe vhost_grant");
+		errx(1, "the module is not loaded: modprobe vhost_grant");
 	proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (proc < 0 || vg_scan(proc, host))
-		die("cannot read /proc (%m): mount -t proc nodev /proc");
+		errx(1, "cannot read /proc (%m): mount -t proc nodev /proc");
 	close(proc);
 }
 
 static void complain(const struct vg_host *host)
 {
 	if (host->unreadable)
-		fprintf(stderr, "vgrantctl: %u processes could not be read: run it as root of the host\n",
+		fprintf(stderr, "vgrantctl: %u processes unreadable: be root of the host\n",
 			host->unreadable);
 	if (host->malformed)
-		fprintf(stderr, "vgrantctl: %u descriptions in fdinfo left out: module and vgrantctl are of different versions, install the same\n",
+		fprintf(stderr, "vgrantctl: %u fdinfo malformed: update vgrantctl\n",
 			host->malformed);
 }
 
@@ -117,10 +118,10 @@ static void finish(struct vg_host *host)
 	complain(host);
 	vg_host_free(host);
 	if (fflush(stdout) || ferror(stdout))
-		die("cannot write: %m");
+		errx(1, "cannot write: %m");
 }
 
-static int list(const struct options *options)
+static int run_list(const struct options *options)
 {
 	static const struct selection all = { .any = true };
 	struct vg_host host;
@@ -140,7 +141,7 @@ static void parse_target(struct selection *selection, const char *target)
 	char *window;
 
 	if (!copy)
-		die("out of memory");
+		errx(1, "out of memory");
 	window = strchr(copy, ':');
 	if (window) {
 		*window++ = '\0';
@@ -163,18 +164,18 @@ static bool nothing_selected(const struct vg_host *host,
 	return true;
 }
 
-static int show(const struct options *options)
+static int run_show(const struct options *options)
 {
 	struct selection selection = { 0 };
 	struct vg_host host;
 
 	if (!options->target)
-		die("show what? give a pid, a space, or space:window of vgrantctl list");
+		errx(1, "show what? give a pid, a space, or space:window of vgrantctl list");
 	parse_target(&selection, options->target);
 	scan(&host);
 	if (nothing_selected(&host, &selection))
-		die("no process, space or window %s: see vgrantctl list",
-		    options->target);
+		errx(1, "no process, space or window %s: see vgrantctl list",
+		     options->target);
 	if (options->watch.json)
 		json_host(stdout, &host, &selection);
 	else
@@ -183,31 +184,31 @@ static int show(const struct options *options)
 	return 0;
 }
 
-static int events(const struct options *options)
+static int run_events(const struct options *options)
 {
 	if (geteuid())
-		die("only root may use tracefs: run it as root");
+		errx(1, "only root may use tracefs: run it as root");
 	return watch_events(&options->watch);
 }
 
-static int info(const struct options *options)
+static int run_info(const struct options *options)
 {
 	struct vhost_grant_info info = { .size = sizeof(info) };
 	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
-		die("may not open " DEVICE ": run it as root, or join its group");
+		errx(1, "may not open " DEVICE ": run it as root, or join its group");
 	if (fd < 0)
-		die("cannot open " DEVICE " (%m): modprobe vhost_grant");
+		errx(1, "cannot open " DEVICE " (%m): modprobe vhost_grant");
 	if (ioctl(fd, VHOST_GRANT_GET_INFO, &info))
-		die(DEVICE " does not answer (%m): it is not of vhost_grant, or of a version that is too old");
+		errx(1, DEVICE " does not answer (%m): load the module of this version");
 	close(fd);
 	if (options->watch.json)
 		json_info(stdout, &info);
 	else
 		table_info(stdout, &info);
 	if (fflush(stdout) || ferror(stdout))
-		die("cannot write: %m");
+		errx(1, "cannot write: %m");
 	return 0;
 }
 
@@ -217,8 +218,8 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(const struct options *options);
 	} commands[] = {
-		{ "list", list }, { "show", show },
-		{ "events", events }, { "info", info },
+		{ "list", run_list }, { "show", run_show },
+		{ "events", run_events }, { "info", run_info },
 	};
 	struct options options = { 0 };
 
@@ -226,5 +227,5 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		if (!strcmp(options.command, commands[i].name))
 			return commands[i].run(&options);
-	die("no command %s: see vgrantctl --help", options.command);
+	errx(1, "no command %s: see vgrantctl --help", options.command);
 }

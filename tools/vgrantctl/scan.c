@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,7 @@
 #define FDINFO_MAX	8192
 
 struct process {
-	uint64_t pid;
+	__u64 pid;
 	int fd;
 	char comm[TEXT_COMM_MAX];
 };
@@ -63,10 +62,10 @@ static bool vanished(int error)
 }
 
 /*
- * The kernel prints nothing above INT64_MAX here, and JSON readers could not
+ * The kernel prints nothing above LLONG_MAX here, and JSON readers could not
  * take it: what is larger is not a number of ours.
  */
-static bool parse_number(const char *text, uint64_t *number)
+static bool parse_number(const char *text, __u64 *number)
 {
 	int base = strncmp(text, "0x", 2) ? 10 : 16;
 	char *end;
@@ -75,7 +74,7 @@ static bool parse_number(const char *text, uint64_t *number)
 		return false;
 	errno = 0;
 	*number = strtoull(text, &end, base);
-	return !errno && !*end && *number <= INT64_MAX;
+	return !errno && !*end && *number <= LLONG_MAX;
 }
 
 /* Copies what follows "@key:" and blanks, up to the end of that line. */
@@ -100,7 +99,7 @@ static bool find_value(const char *text, const char *key, char *value,
 	return false;
 }
 
-static bool find_number(const char *text, const char *key, uint64_t *number)
+static bool find_number(const char *text, const char *key, __u64 *number)
 {
 	char value[32];
 
@@ -112,7 +111,7 @@ static bool parse_keys(const char *text, const struct key *key, void *out)
 {
 	for (; key->name; key++)
 		if (!find_number(text, key->name,
-				 (uint64_t *)((char *)out + key->offset)))
+				 (__u64 *)((char *)out + key->offset)))
 			return false;
 	return true;
 }
@@ -214,7 +213,7 @@ static struct vg_window *new_window(struct vg_host *host,
 	return &host->windows[host->nr_windows++];
 }
 
-static struct vg_window *mapped_window(struct vg_host *host, uint64_t inode)
+static struct vg_window *mapped_window(struct vg_host *host, __u64 inode)
 {
 	struct vg_window found = { .inode = inode };
 
@@ -320,14 +319,14 @@ static int read_fds(struct vg_host *host, const struct process *process)
 }
 
 /* "start-end perms offset major:minor inode   path" */
-static bool parse_mapping(const char *line, uint64_t *inode)
+static bool parse_mapping(const char *line, __u64 *inode)
 {
 	int path = 0;
 
-	if (sscanf(line, "%*x-%*x %*4s %*x %*x:%*x %20" SCNu64 " %n", inode,
+	if (sscanf(line, "%*x-%*x %*4s %*x %*x:%*x %20llu %n", inode,
 		   &path) != 1 || !path)
 		return false;
-	return *inode <= INT64_MAX && !strcmp(line + path, WINDOW_FILE "\n");
+	return *inode <= LLONG_MAX && !strcmp(line + path, WINDOW_FILE "\n");
 }
 
 static int read_maps(struct vg_host *host, const struct process *process)
@@ -337,7 +336,7 @@ static int read_maps(struct vg_host *host, const struct process *process)
 	struct vg_window *window;
 	char *line = NULL;
 	size_t size = 0;
-	uint64_t inode;
+	__u64 inode;
 
 	if (!maps)
 		return -errno;
@@ -383,7 +382,7 @@ static void read_process(struct vg_host *host, int proc_fd, const char *name)
 	close(process.fd);
 }
 
-static int compare(uint64_t a, uint64_t b)
+static int compare(__u64 a, __u64 b)
 {
 	return a < b ? -1 : a > b;
 }
@@ -437,8 +436,8 @@ void vg_host_free(struct vg_host *host)
 	memset(host, 0, sizeof(*host));
 }
 
-const struct vg_holder *vg_owner(const struct vg_host *host, uint64_t space,
-				 uint64_t owner)
+const struct vg_holder *vg_owner(const struct vg_host *host, __u64 space,
+				 __u64 owner)
 {
 	for (size_t i = 0; i < host->nr_spaces; i++) {
 		const struct vg_holders *holders = &host->spaces[i].holders;

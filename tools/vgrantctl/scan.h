@@ -12,12 +12,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "text.h"
 
 struct vg_holder {
-	uint64_t pid;
+	__u64 pid;
 	char comm[TEXT_COMM_MAX];	/* escaped */
 	unsigned int fds;
 	unsigned int mappings;
@@ -29,35 +28,35 @@ struct vg_holders {
 };
 
 struct vg_space {
-	uint64_t space;
-	uint64_t owner;
-	uint64_t windows;
-	uint64_t pages_pinned;
-	uint64_t events;
-	uint64_t events_lost;
+	__u64 space;
+	__u64 owner;
+	__u64 windows;
+	__u64 pages_pinned;
+	__u64 events;
+	__u64 events_lost;
 	struct vg_holders holders;
 };
 
 struct vg_window {
-	uint64_t inode;
+	__u64 inode;
 	bool known;			/* what follows, but for holders */
-	uint64_t space;
-	uint64_t owner;
-	uint64_t window;
-	uint64_t length;
-	uint64_t flags;
-	uint64_t scratch;
-	uint64_t dead;
-	uint64_t vmas;
-	uint64_t bindings;
-	uint64_t grants;
-	uint64_t pages_granted;
-	uint64_t pages_pinned;
-	uint64_t pages_mapped;
-	uint64_t pages_revoked;
-	uint64_t faults;
-	uint64_t violations_hole;
-	uint64_t violations_readonly;
+	__u64 space;
+	__u64 owner;
+	__u64 window;
+	__u64 length;
+	__u64 flags;
+	__u64 scratch;
+	__u64 dead;
+	__u64 vmas;
+	__u64 bindings;
+	__u64 grants;
+	__u64 pages_granted;
+	__u64 pages_pinned;
+	__u64 pages_mapped;
+	__u64 pages_revoked;
+	__u64 faults;
+	__u64 violations_hole;
+	__u64 violations_readonly;
 	struct vg_holders holders;
 };
 
@@ -79,8 +78,8 @@ int vg_scan(int proc_fd, struct vg_host *host);
 void vg_host_free(struct vg_host *host);
 
 /* The owner as a process that still has the space open, or NULL. */
-const struct vg_holder *vg_owner(const struct vg_host *host, uint64_t space,
-				 uint64_t owner);
+const struct vg_holder *vg_owner(const struct vg_host *host, __u64 space,
+				 __u64 owner);
 
 /* An owner that only keeps the descriptor it hands out is no peer. */
 bool vg_is_peer(const struct vg_window *window, const struct vg_holder *holder);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <inttypes.h>
+#include <err.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ static void add_names(struct table *table, const struct flag_name *names,
 	FILE *out = open_memstream(&text, &length);
 
 	if (!out)
-		die("out of memory");
+		errx(1, "out of memory");
 	for (; names->name; names++) {
 		if (!(flags & names->flag))
 			continue;
@@ -34,11 +34,11 @@ static void add_names(struct table *table, const struct flag_name *names,
 }
 
 static void add_owner(struct table *table, const struct vg_host *host,
-		      uint64_t space, uint64_t owner)
+		      __u64 space, __u64 owner)
 {
 	const struct vg_holder *holder = vg_owner(host, space, owner);
 
-	table_add(table, "%" PRIu64 "(%s)", owner,
+	table_add(table, "%llu(%s)", owner,
 		  holder ? holder->comm : "?");
 }
 
@@ -49,24 +49,24 @@ static void add_peers(struct table *table, const struct vg_window *window)
 	FILE *out = open_memstream(&text, &length);
 
 	if (!out)
-		die("out of memory");
+		errx(1, "out of memory");
 	for (size_t i = 0; i < window->holders.nr; i++) {
 		const struct vg_holder *holder = &window->holders.list[i];
 
 		if (vg_is_peer(window, holder))
-			fprintf(out, "%s%" PRIu64 "(%s)", ftell(out) ? "," : "",
+			fprintf(out, "%s%llu(%s)", ftell(out) ? "," : "",
 				holder->pid, holder->comm);
 	}
 	fclose(out);
 	add_joined(table, text, length);
 }
 
-static void add_number(struct table *table, uint64_t number)
+static void add_number(struct table *table, __u64 number)
 {
-	table_add(table, "%" PRIu64, number);
+	table_add(table, "%llu", number);
 }
 
-static void add_bytes(struct table *table, uint64_t bytes)
+static void add_bytes(struct table *table, __u64 bytes)
 {
 	char text[TEXT_BYTES_MAX];
 
@@ -105,14 +105,14 @@ static void list_spaces(FILE *out, const struct vg_host *host)
 static void list_known(struct table *table, const struct vg_host *host,
 		       const struct vg_window *window)
 {
-	table_add(table, "%" PRIu64 ":%" PRIu64, window->space, window->window);
+	table_add(table, "%llu:%llu", window->space, window->window);
 	add_bytes(table, window->length);
 	add_names(table, window_flags, window->flags);
 	table_add(table, "%s", window->scratch ? "scratch" : "fault");
 	table_add(table, "%s", window->dead ? "dead" : "live");
 	add_number(table, window->pages_granted);
 	add_number(table, window->faults);
-	table_add(table, "%" PRIu64 "/%" PRIu64, window->violations_hole,
+	table_add(table, "%llu/%llu", window->violations_hole,
 		  window->violations_readonly);
 	add_owner(table, host, window->space, window->owner);
 	add_peers(table, window);
@@ -120,7 +120,7 @@ static void list_known(struct table *table, const struct vg_host *host,
 
 static void list_mapped(struct table *table, const struct vg_window *window)
 {
-	table_add(table, "inode=%" PRIu64, window->inode);
+	table_add(table, "inode=%llu", window->inode);
 	for (unsigned int i = 1; i < table->columns - 1; i++)
 		table_add(table, "?");
 	add_peers(table, window);
@@ -150,7 +150,7 @@ void table_list(FILE *out, const struct vg_host *host)
 	list_windows(out, host);
 }
 
-static void add_pair(struct table *table, const char *name, uint64_t number)
+static void add_pair(struct table *table, const char *name, __u64 number)
 {
 	table_add(table, "  %s", name);
 	add_number(table, number);
@@ -163,7 +163,7 @@ static void add_holders(struct table *table, const char *name,
 		const struct vg_holder *holder = &holders->list[i];
 
 		table_add(table, "  %s", name);
-		table_add(table, "%" PRIu64 "(%s) fds=%u mappings=%u",
+		table_add(table, "%llu(%s) fds=%u mappings=%u",
 			  holder->pid, holder->comm, holder->fds,
 			  holder->mappings);
 	}
@@ -174,7 +174,7 @@ static void show_space(FILE *out, const struct vg_host *host,
 {
 	struct table table = { .columns = 2 };
 
-	fprintf(out, "space %" PRIu64 "\n", space->space);
+	fprintf(out, "space %llu\n", space->space);
 	table_add(&table, "  owner");
 	add_owner(&table, host, space->space, space->owner);
 	add_pair(&table, "windows", space->windows);
@@ -205,7 +205,7 @@ static void show_window(FILE *out, const struct vg_host *host,
 	struct table table = { .columns = 2 };
 
 	if (window->known) {
-		fprintf(out, "window %" PRIu64 ":%" PRIu64 "\n", window->space,
+		fprintf(out, "window %llu:%llu\n", window->space,
 			window->window);
 		table_add(&table, "  owner");
 		add_owner(&table, host, window->space, window->owner);
@@ -237,13 +237,13 @@ void table_show(FILE *out, const struct vg_host *host,
 			show_window(out, host, &host->windows[i]);
 }
 
-static void info_pair(struct table *table, const char *name, uint64_t number)
+static void info_pair(struct table *table, const char *name, __u64 number)
 {
 	table_add(table, "%s", name);
 	add_number(table, number);
 }
 
-static void add_page_sizes(struct table *table, uint64_t sizes)
+static void add_page_sizes(struct table *table, __u64 sizes)
 {
 	char text[TEXT_BYTES_MAX];
 	size_t length;
@@ -251,7 +251,7 @@ static void add_page_sizes(struct table *table, uint64_t sizes)
 	FILE *out = open_memstream(&joined, &length);
 
 	if (!out)
-		die("out of memory");
+		errx(1, "out of memory");
 	for (; sizes; sizes &= sizes - 1)
 		fprintf(out, "%s%s", ftell(out) ? "," : "",
 			text_bytes(text, sizes & -sizes));

@@ -1,28 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <stdarg.h>
+#include <err.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "text.h"
-
-void die(const char *format, ...)
-{
-	va_list args;
-
-	fputs("vgrantctl: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(1);
-}
 
 void *xrealloc(void *old, size_t nr, size_t size)
 {
 	void *new = reallocarray(old, nr, size);
 
 	if (!new)
-		die("out of memory");
+		errx(1, "out of memory");
 	return new;
 }
 
@@ -49,7 +37,7 @@ void text_escape(char *out, size_t out_size, const char *in, size_t length)
 }
 
 /* Exact: 2G, 12288K, but never a rounded 1.3G. */
-const char *text_bytes(char out[TEXT_BYTES_MAX], uint64_t bytes)
+const char *text_bytes(char out[TEXT_BYTES_MAX], __u64 bytes)
 {
 	static const char units[] = "BKMGTPE";
 	unsigned int unit = 0;
@@ -63,19 +51,17 @@ const char *text_bytes(char out[TEXT_BYTES_MAX], uint64_t bytes)
 	return out;
 }
 
-void table_add(struct table *table, const char *format, ...)
+char **table_cell(struct table *table)
 {
-	va_list args;
-	int length;
-
 	table->cells = xrealloc(table->cells, table->nr + 1,
 				sizeof(*table->cells));
-	va_start(args, format);
-	length = vasprintf(&table->cells[table->nr], format, args);
-	va_end(args);
+	return &table->cells[table->nr++];
+}
+
+void table_check(int length)
+{
 	if (length < 0)
-		die("out of memory");
-	table->nr++;
+		errx(1, "out of memory");
 }
 
 static size_t column_width(const struct table *table, unsigned int column)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <err.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static bool parse_event(struct traceline *line, const char *text)
 {
 	int fields = 0;
 
-	if (sscanf(text, "%10" SCNu64 " [%10" SCNu64 "] %31[0-9.]: %63[a-z_]:%n",
+	if (sscanf(text, "%10llu [%10llu] %31[0-9.]: %63[a-z_]:%n",
 		   &line->pid, &line->cpu, line->time, line->name,
 		   &fields) != 4 || !fields)
 		return false;
@@ -44,7 +44,7 @@ static bool parse_event(struct traceline *line, const char *text)
 
 static enum traceline_kind parse_other(struct traceline *line, const char *text)
 {
-	if (sscanf(text, "CPU:%*u [LOST %20" SCNu64 " EVENTS]",
+	if (sscanf(text, "CPU:%*u [LOST %20llu EVENTS]",
 		   &line->lost) == 1)
 		return TRACELINE_LOST;
 	return strstr(text, " [LOST EVENTS]") ? TRACELINE_LOST :
@@ -101,10 +101,10 @@ size_t traceline_next(const char *text, size_t length, struct traceline *line)
 void traceline_print(FILE *out, const struct traceline *line)
 {
 	if (line->kind == TRACELINE_EVENT)
-		fprintf(out, "%s %s %" PRIu64 "(%s) %s\n", line->time,
+		fprintf(out, "%s %s %llu(%s) %s\n", line->time,
 			line->name, line->pid, line->comm, line->fields);
 	else if (line->kind == TRACELINE_LOST)
-		fprintf(out, "- lost events=%" PRIu64 "\n", line->lost);
+		fprintf(out, "- lost events=%llu\n", line->lost);
 }
 
 static json_t *json_value(const char *text)
@@ -132,7 +132,7 @@ static void add_fields(json_t *object, const struct traceline *line)
 			continue;
 		*value++ = '\0';
 		if (json_object_set_new(object, field, json_value(value)))
-			die("out of memory");
+			errx(1, "out of memory");
 	}
 }
 
@@ -151,11 +151,11 @@ void traceline_json(FILE *out, const struct traceline *line)
 				   (json_int_t)line->pid, "comm", line->comm,
 				   "cpu", (json_int_t)line->cpu);
 	if (!object)
-		die("out of memory");
+		errx(1, "out of memory");
 	if (line->kind == TRACELINE_EVENT)
 		add_fields(object, line);
 	if (json_dumpf(object, out, JSON_COMPACT))
-		die("cannot write: %m");
+		errx(1, "cannot write: %m");
 	fputc('\n', out);
 	json_decref(object);
 }

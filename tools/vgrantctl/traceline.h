@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 
 #include "text.h"
@@ -18,9 +17,9 @@ enum traceline_kind {
 
 struct traceline {
 	enum traceline_kind kind;
-	uint64_t lost;		/* 0: the kernel did not say how many */
-	uint64_t pid;
-	uint64_t cpu;
+	__u64 lost;		/* 0: the kernel did not say how many */
+	__u64 pid;
+	__u64 cpu;
 	char comm[TEXT_COMM_MAX];	/* escaped */
 	char time[32];
 	char name[64];

@@ -17,7 +17,7 @@ const struct flag_name features[] = {
 	{ 0, NULL },
 };
 
-static bool holds(const struct vg_holders *holders, uint64_t pid)
+static bool holds(const struct vg_holders *holders, __u64 pid)
 {
 	for (size_t i = 0; i < holders->nr; i++)
 		if (holders->list[i].pid == pid)

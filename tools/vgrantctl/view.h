@@ -22,8 +22,8 @@ extern const struct flag_name features[];
 struct selection {
 	bool any;
 	bool one_window;
-	uint64_t number;		/* pid or space; the space of @window */
-	uint64_t window;
+	__u64 number;		/* pid or space; the space of @window */
+	__u64 window;
 };
 
 bool selects_space(const struct selection *selection,

@@ -54,17 +54,22 @@ static void on_sigbus(int signal)
 	siglongjmp(refused, signal);
 }
 
-static void touch_hole(volatile char *window)
+static void touch(char *page)
+{
+	__atomic_store_n(page, 1, __ATOMIC_RELAXED);
+}
+
+static void touch_hole(char *window)
 {
 	if (!sigsetjmp(refused, 1))
-		window[HOLE] = 1;
+		touch(window + HOLE);
 }
 
 /* Named to see that vgrantctl escapes it. */
 static void peer(int fd, int ready)
 {
 	struct sigaction action = { .sa_handler = on_sigbus };
-	volatile char *window;
+	char *window;
 
 	prctl(PR_SET_NAME, "pe er\n\x1b");
 	window = mmap(NULL, WINDOW_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -73,7 +78,7 @@ static void peer(int fd, int ready)
 		err(1, "mmap of the window");
 	sigaction(SIGBUS, &action, NULL);
 	for (unsigned long i = 0; i < TOUCHED; i++)
-		window[i * PAGE] = 1;
+		touch(window + i * PAGE);
 	if (write(ready, "", 1) != 1)
 		err(1, "write");
 	for (;;) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The /proc reader and the printers on made-up, partly hostile, proc trees. */
+#include <err.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <jansson.h>
@@ -30,7 +31,9 @@ static const char window_info[] =
 	"pages_mapped:\t6\npages_revoked:\t7\nfaults:\t8\n"
 	"violations_hole:\t9\nviolations_readonly:\t10\n";
 
-static char root[] = "/tmp/vgrantctl-XXXXXX";
+#define TEMPLATE	"/tmp/vgrantctl-XXXXXX"
+
+static char root[sizeof(TEMPLATE)];
 static struct vg_host host;
 
 static int remove_entry(const char *path, const struct stat *status, int type,
@@ -44,7 +47,7 @@ static int remove_entry(const char *path, const struct stat *status, int type,
 static void empty_root(void)
 {
 	if (nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS))
-		die("cannot empty %s: %m", root);
+		errx(1, "cannot empty %s: %m", root);
 }
 
 static void put_bytes(int pid, const char *name, const void *bytes,
@@ -56,11 +59,10 @@ static void put_bytes(int pid, const char *name, const void *bytes,
 	snprintf(path, sizeof(path), "%s/%d/%s", root, pid, name);
 	file = fopen(path, "w");
 	if (!file || fwrite(bytes, 1, length, file) != length || fclose(file))
-		die("cannot write %s: %m", path);
+		errx(1, "cannot write %s: %m", path);
 }
 
-static void __attribute__((format(printf, 3, 4)))
-put(int pid, const char *name, const char *format, ...)
+static void put(int pid, const char *name, const char *format, ...)
 {
 	char text[4096];
 	va_list args;
@@ -77,7 +79,7 @@ static void put_directory(int pid, const char *name)
 
 	snprintf(path, sizeof(path), "%s/%d/%s", root, pid, name);
 	if (mkdir(path, 0700))
-		die("cannot make %s: %m", path);
+		errx(1, "cannot make %s: %m", path);
 }
 
 static void put_link(int pid, const char *name, const char *target)
@@ -86,7 +88,7 @@ static void put_link(int pid, const char *name, const char *target)
 
 	snprintf(path, sizeof(path), "%s/%d/%s", root, pid, name);
 	if (symlink(target, path))
-		die("cannot make %s: %m", path);
+		errx(1, "cannot make %s: %m", path);
 }
 
 static void put_process(int pid, const char *comm)
@@ -402,7 +404,7 @@ static void test_bytes(void)
 	CHECK(!strcmp(text_bytes(text, 12288ULL << 10), "12M"));
 	CHECK(!strcmp(text_bytes(text, (1ULL << 47) - 4096), "137438953468K"));
 	CHECK(!strcmp(text_bytes(text, 1ULL << 47), "128T"));
-	CHECK(!strcmp(text_bytes(text, UINT64_MAX), "18446744073709551615B"));
+	CHECK(!strcmp(text_bytes(text, ~0ULL), "18446744073709551615B"));
 }
 
 static char *printed_list(void)
@@ -431,7 +433,7 @@ static void test_table(void)
 	text = printed_list();
 	CHECK(!strncmp(text, expected, strlen(expected)));
 	CHECK(strstr(text, "200(opener)") && strstr(text, "300(mapper)"));
-	CHECK(strstr(text, "100(owner)  1") == NULL);
+	CHECK(!strstr(text, "100(owner)  1"));
 	free(text);
 }
 
@@ -568,8 +570,9 @@ int main(void)
 	unsigned int nr = sizeof(cases) / sizeof(*cases);
 	int ret;
 
+	memcpy(root, TEMPLATE, sizeof(root));
 	if (!mkdtemp(root))
-		die("cannot make %s: %m", root);
+		errx(1, "cannot make %s: %m", root);
 	for (unsigned int i = 0; i < nr; i++)
 		clean_cases[i] = (struct tap_case){ cases[i].name, run_clean };
 	ret = tap_run(clean_cases, nr);
