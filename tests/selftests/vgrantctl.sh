@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck disable=SC2317 # it cannot see calls through result and soon
 # vgrantctl looks at a live owner and a live peer. Runs as root where the module
 # is loaded, with vgrantctl and vgrantctl_actors in ../bin.
 set -eu
