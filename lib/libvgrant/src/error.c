@@ -72,7 +72,7 @@ static const struct text unmap_texts[] = {
 };
 
 static const struct text event_texts[] = {
-	{ EAGAIN, "no event: wait for one with poll()" },
+	{ EAGAIN, "no event is queued: wait for one with poll()" },
 	{ EINVAL, "no room for an event: pass at least one" },
 	{ 0, NULL }
 };
