@@ -427,24 +427,25 @@ TEST_F(bind, invalidate_is_clipped_to_the_binding)
 		{ 0, 2 * PAGE }, { 12 * PAGE, 4 * PAGE },
 	};
 	struct vhost_grant_test_stats stats;
+	int part = slot_open();
 
-	ASSERT_EQ(0, source_grant(&self->source, self->space, self->w.id, 0, 0,
-				  16 * PAGE, RW));
-	ASSERT_EQ(PAGES, slot_bind(self->slot, self->w.fd, 4, 8));
-	EXPECT_EQ(-ERANGE, slot_read(self->slot, 3 * PAGE));
-	EXPECT_EQ(-ERANGE, slot_read(self->slot, 8 * PAGE));
+	ASSERT_EQ(0, grant_and_touch(self, 16, RW));
+	ASSERT_EQ(PAGES, slot_bind(part, self->w.fd, 4, 8));
+	EXPECT_EQ(-ERANGE, slot_read(part, 3 * PAGE));
+	EXPECT_EQ(-ERANGE, slot_read(part, 8 * PAGE));
 
 	ASSERT_EQ(2, space_unmap_array(self->space, self->w.id, outside, 2));
-	stats = slot_stats(self->slot);
-	EXPECT_EQ(0, stats.calls);
+	EXPECT_EQ(0, slot_stats(part).calls);
 	ASSERT_EQ(0, space_unmap(self->space, self->w.id, 2 * PAGE, 4 * PAGE));
-	stats = slot_stats(self->slot);
+	stats = slot_stats(part);
 	EXPECT_TRUE(stats_last_is(&stats, &low, 1));
 	ASSERT_EQ(0, space_unmap(self->space, self->w.id, 6 * PAGE, 6 * PAGE));
-	stats = slot_stats(self->slot);
+	stats = slot_stats(part);
 	EXPECT_TRUE(stats_last_is(&stats, &high, 1));
 	EXPECT_EQ(2, stats.calls);
 	EXPECT_EQ(0, stats.broken);
+	EXPECT_EQ(3, slot_stats(self->slot).calls);
+	EXPECT_EQ(0, slot_stats(self->slot).broken);
 }
 
 TEST_F(bind, every_binding_of_the_page_is_told)

@@ -39,7 +39,8 @@
 #define SOURCE_PAGES 1024
 #define HUGE_PAGES (HUGE / PAGE)
 #define MAX_ENTRIES 4
-#define PROBES 12
+#define ROUNDS 3
+#define PROBES 8
 #define HISTORY 24
 
 /*
@@ -57,8 +58,7 @@ enum order_op {
 	PEER_DROP,
 	PEER_MMAP,
 	PEER_MPROTECT,
-	PEER_READ,
-	PEER_WRITE,
+	PEER_ACCESS,
 };
 
 /* A range of a window, in pages; of a source, for MAP. */
@@ -70,6 +70,15 @@ struct entry {
 	uint32_t access;
 };
 
+/* An access, and what it found: 0 or a signal or -errno, and the value read. */
+struct access {
+	unsigned int window;
+	unsigned int page;
+	bool write;
+	int ret;
+	uint64_t value;
+};
+
 struct order {
 	enum order_op op;
 	unsigned int window;
@@ -78,11 +87,13 @@ struct order {
 	uint32_t flags;
 	uint64_t value;
 	struct entry entry[MAX_ENTRIES];
+	struct access access[PROBES];
 };
 
 struct answer {
 	long ret;
 	uint64_t value;
+	struct access access[PROBES];
 };
 
 struct actor {
@@ -228,9 +239,23 @@ static long peer_drop(const struct order *o)
 	return close(self_.window[o->window]) ? -errno : 0;
 }
 
+static void peer_access(const struct order *o, struct answer *answer)
+{
+	struct access *a;
+	unsigned int i;
+	char *at;
+
+	memcpy(answer->access, o->access, sizeof(o->access));
+	for (i = 0; i < o->nr; i++) {
+		a = &answer->access[i];
+		at = self_.area[a->window] + a->page * PAGE;
+		a->ret = a->write ? probe_write(at, a->value) :
+				    probe_read(at, &a->value);
+	}
+}
+
 static struct answer peer_obey(const struct order *o)
 {
-	char *at = self_.area[o->window] + o->entry[0].start * PAGE;
 	struct answer answer = {};
 
 	switch (o->op) {
@@ -246,11 +271,8 @@ static struct answer peer_obey(const struct order *o)
 	case PEER_MPROTECT:
 		answer.ret = peer_mprotect(o);
 		break;
-	case PEER_READ:
-		answer.ret = probe_read(at, &answer.value);
-		break;
-	case PEER_WRITE:
-		answer.ret = probe_write(at, o->value);
+	case PEER_ACCESS:
+		peer_access(o, &answer);
 		break;
 	default:
 		answer.ret = -ENOSYS;
@@ -380,7 +402,6 @@ struct m_window {
 	unsigned int owner;
 	int fd;
 	uint32_t id;
-	bool dead;
 	bool scratch;
 	uint64_t scratch_value;
 	uint64_t revoked;
@@ -572,54 +593,64 @@ static int m_slot_access(unsigned int window, unsigned int page, bool write,
 	return m_access(&m.window[window], page, write, value);
 }
 
-static struct answer slot_access(unsigned int window, unsigned int page,
-				 bool write, uint64_t value)
+static void slots_access(const struct order *o, struct answer *answer)
 {
-	struct vhost_grant_test_access access = {
-		.offset = page * PAGE,
-		.value = value,
-		.write = write,
-	};
-	int ret = space_call(m.slot[window], VHOST_GRANT_TEST_ACCESS, &access);
+	struct vhost_grant_test_access access;
+	struct access *a;
+	unsigned int i;
 
-	return (struct answer){ .ret = ret, .value = access.value };
-}
-
-static struct answer peer_access(unsigned int peer, unsigned int window,
-				 unsigned int page, bool write, uint64_t value)
-{
-	const struct order order = {
-		.op = write ? PEER_WRITE : PEER_READ,
-		.window = window,
-		.value = value,
-		.entry[0].start = page,
-	};
-
-	return actor_do(&m.peer[peer], &order);
-}
-
-/* Peer number PEERS is the binding. */
-static void probe(unsigned int peer, unsigned int window, unsigned int page)
-{
-	bool write = one_in(2);
-	uint64_t value = write ? random_next() : 0, seen = value;
-	struct answer answer;
-	int ret;
-
-	if (peer < PEERS) {
-		answer = peer_access(peer, window, page, write, value);
-		ret = m_peer_access(peer, window, page, write, &seen);
-	} else {
-		answer = slot_access(window, page, write, value);
-		ret = m_slot_access(window, page, write, &seen);
+	memcpy(answer->access, o->access, sizeof(o->access));
+	for (i = 0; i < o->nr; i++) {
+		a = &answer->access[i];
+		access = (struct vhost_grant_test_access){
+			.offset = a->page * PAGE,
+			.value = a->value,
+			.write = a->write,
+		};
+		a->ret = space_call(m.slot[a->window],
+				    VHOST_GRANT_TEST_ACCESS, &access);
+		a->value = access.value;
 	}
+}
+
+/* @seen is what peer number @peer found when it did what is in @a. */
+static void compare_access(unsigned int peer, struct access *a,
+			   const struct access *seen)
+{
+	if (peer < PEERS)
+		a->ret = m_peer_access(peer, a->window, a->page, a->write,
+				       &a->value);
+	else
+		a->ret = m_slot_access(a->window, a->page, a->write,
+				       &a->value);
 	m.probes++;
-	expect(answer.ret == ret,
-	       "peer %u %s page %u of window %u: %d expected, is %ld", peer,
-	       write ? "writes" : "reads", page, window, ret, answer.ret);
-	expect(ret || write || answer.value == seen,
+	expect(seen->ret == a->ret,
+	       "peer %u %s page %u of window %u: %d expected, is %d", peer,
+	       a->write ? "writes" : "reads", a->page, a->window, a->ret,
+	       seen->ret);
+	expect(a->ret || a->write || seen->value == a->value,
 	       "peer %u reads 0x%lx in page %u of window %u, not 0x%lx", peer,
-	       answer.value, page, window, seen);
+	       seen->value, a->page, a->window, a->value);
+}
+
+/* Peer number PEERS is the bindings. */
+static void probe(unsigned int peer, struct order *o)
+{
+	struct answer answer = {};
+	unsigned int i;
+
+	o->op = PEER_ACCESS;
+	for (i = 0; i < o->nr; i++) {
+		o->access[i].write = one_in(2);
+		if (o->access[i].write)
+			o->access[i].value = random_next();
+	}
+	if (peer < PEERS)
+		answer = actor_do(&m.peer[peer], o);
+	else
+		slots_access(o, &answer);
+	for (i = 0; i < o->nr; i++)
+		compare_access(peer, &o->access[i], &answer.access[i]);
 }
 
 /* In or next to where something has happened, or anywhere. */
@@ -635,16 +666,27 @@ static unsigned int hot_page(void)
 	return near ? (near - 1) % PAGES : 0;
 }
 
+static void probe_round(unsigned int peer)
+{
+	struct order o = { .nr = PROBES };
+	bool anywhere;
+	unsigned int i;
+
+	for (i = 0; i < PROBES; i++) {
+		anywhere = one_in(4);
+		o.access[i].window = anywhere ? random_below(WINDOWS) :
+						m.hot_window;
+		o.access[i].page = anywhere ? random_below(PAGES) : hot_page();
+	}
+	probe(peer, &o);
+}
+
 static void probe_some(void)
 {
 	unsigned int i, peers = PEERS + (m.slot[0] >= 0);
 
-	for (i = 0; i < PROBES && !m.failed; i++)
-		if (one_in(4))
-			probe(random_below(peers), random_below(WINDOWS),
-			      random_below(PAGES));
-		else
-			probe(random_below(peers), m.hot_window, hot_page());
+	for (i = 0; i < ROUNDS && !m.failed; i++)
+		probe_round(random_below(peers));
 }
 
 /* Writes of peers have arrived, and those that were refused have not. */
@@ -920,7 +962,6 @@ static void window_dies(unsigned int window)
 {
 	heat(window, 0, PAGES);
 	m_revoke(&m.window[window], 0, PAGES);
-	probe_some();
 }
 
 static void step_destroy(unsigned int window)
@@ -931,6 +972,7 @@ static void step_destroy(unsigned int window)
 	say("DESTROY %u, ", window);
 	expect_ret("DESTROY", 0, actor_do(&m.owner[w->owner].actor, &o).ret);
 	window_dies(window);
+	probe_some();
 	o.op = OWNER_UNMAP;
 	expect_ret("UNMAP of a dead window", -ENOENT,
 		   actor_do(&m.owner[w->owner].actor, &o).ret);
@@ -963,6 +1005,7 @@ static void step_owner_dies(unsigned int window)
 	actor_kill(&m.owner[owner].actor);
 	for (i = owner; i < WINDOWS; i += OWNERS)
 		window_dies(i);
+	probe_some();
 	for (i = owner; i < WINDOWS; i += OWNERS)
 		window_forget(i);
 	close(m.owner[owner].space);
@@ -1115,15 +1158,24 @@ static void world_close(void)
 		close(m.slot[i]);
 }
 
-/* Every page of every window, by every peer that is a process. */
+/* All over every window, by every peer that is a process. */
 static void probe_all(void)
 {
-	unsigned int peer, window, page;
+	unsigned int peer, window, page, i;
+	struct order o;
 
 	for (peer = 0; peer < PEERS; peer++)
 		for (window = 0; window < WINDOWS; window++)
-			for (page = 0; page < PAGES && !m.failed; page += 7)
-				probe(peer, window, page);
+			for (page = 0; page < PAGES && !m.failed;
+			     page += 7 * PROBES) {
+				o = (struct order){ .nr = PROBES };
+				for (i = 0; i < PROBES; i++) {
+					o.access[i].window = window;
+					o.access[i].page =
+						(page + i * 7) % PAGES;
+				}
+				probe(peer, &o);
+			}
 }
 
 static unsigned long number(const char *name, unsigned long otherwise)
