@@ -16,7 +16,7 @@
 
 #define LENGTH		MIB(2)
 #define AT		(11 * PAGE)
-#define ROUNDS		3000
+#define ROUNDS		2000
 #define CLEAN		0x11111111
 #define POISON		0xdeadbeef
 #define SCRIBBLE	0x22222222
@@ -200,7 +200,7 @@ static void clock_storm(struct __test_metadata *_metadata, storm_fixture *self,
 		.count = UINT64_MAX, .yield_every = 100,
 	};
 	ASSERT_EQ(0, vmm_start(&self->vm, 0, &box, true));
-	for (i = 0; i < ROUNDS / 3; i++) {
+	for (i = 0; i < ROUNDS / 2; i++) {
 		fill(&self->owner, CLEAN);
 		ASSERT_EQ(0, update_clock(&self->vm));
 		pause_a_little(self);
