@@ -27,7 +27,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 16 | sed 's/^/  make /'
 
 demo: module lib ## show on an emulated machine what vhost_grant does (HOST=1: on this one)
-	@$(MAKE) -C demo O=$(B)/demo DESTDIR=$(B)/payload/demo install
+	@$(MAKE) -C tests/demo O=$(B)/demo DESTDIR=$(B)/payload/demo install
 ifdef HOST
 	@cd $(B)/payload/demo && ./demo
 else
