@@ -12,11 +12,9 @@
 struct message {
 	char byte;
 	struct iovec iov;
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
 	struct msghdr hdr;
+	/* Aligned for a struct cmsghdr. */
+	char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned));
 };
 
 static void message_init(struct message *m)
@@ -26,7 +24,7 @@ static void message_init(struct message *m)
 	m->iov.iov_len = 1;
 	m->hdr.msg_iov = &m->iov;
 	m->hdr.msg_iovlen = 1;
-	m->hdr.msg_control = m->control.space;
+	m->hdr.msg_control = m->control;
 	/* CMSG_SPACE() has padding that could take a second descriptor. */
 	m->hdr.msg_controllen = CMSG_LEN(sizeof(int));
 }

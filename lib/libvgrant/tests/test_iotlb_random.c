@@ -448,7 +448,7 @@ static uint64_t env_number(const char *name, uint64_t otherwise)
 
 static void random_stream(void **state)
 {
-	uint64_t seed, steps = env_number("STEPS", 100000), i;
+	uint64_t seed, steps = env_number("STEPS", 500000), i;
 	static struct model m;
 
 	(void)state;
