@@ -134,6 +134,8 @@ static void become_stranger(int socket)
 	    setresgid(STRANGER_UID, STRANGER_UID, STRANGER_UID) ||
 	    setresuid(STRANGER_UID, STRANGER_UID, STRANGER_UID))
 		_exit(1);
+	/* So that it may look at itself in /proc, as any new program. */
+	prctl(PR_SET_DUMPABLE, 1);
 }
 
 static void serve_process(const struct peer *peer, const struct start *start)
