@@ -44,8 +44,11 @@
  *  - ERANGE: past the end of the window
  *  - EEXIST: a page of the range is granted already
  *  - ENOENT: no window with this id in this space (never, or no longer)
- *  - EXDEV: the caller is not the process that opened the space: its memory
- *    is what the space grants, and no other process controls it
+ *  - EXDEV: the caller is not the owner of the space, the process that made
+ *    the first %VHOST_GRANT_CREATE_WINDOW: its memory is what the space grants,
+ *    and no other process controls it. (So a manager can open the device and
+ *    pass it to the VMM. Owner means memory: threads are one owner, a fork or
+ *    an exec is another process.)
  *  - EFAULT: the argument cannot be read or written, or the source is not
  *    ordinary memory of the owner (nothing mapped, device memory, a page that
  *    the kernel reserves, another window)
@@ -158,6 +161,10 @@ enum vhost_grant_window_flags {
  * @out_fd: file descriptor of the window, close-on-exec. It carries access,
  *	never control
  * @out_window: id of the window in this space, not used again soon
+ *
+ * The first call makes the caller the owner of the space. When its memory goes
+ * away (exit, exec), everything it granted is revoked, even if another process
+ * still has the space open.
  *
  * The size costs nothing: memory is used only for what is granted.
  *

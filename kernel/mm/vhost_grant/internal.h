@@ -3,9 +3,9 @@
  * vhost_grant: objects, lifetimes, locks.
  *
  * A space (struct vg_space) is an open of /dev/vhost_grant. It is tied to the
- * mm of the process that opened it, the owner: only that process controls it,
- * and everything it granted is revoked when the file is released or the mm
- * exits, whichever comes first.
+ * mm of the process that first creates a window in it, the owner: only that
+ * process controls it, and everything it granted is revoked when the file is
+ * released or the mm exits, whichever comes first.
  *
  * A window (struct vg_window) is a file with an inode of its own, so that
  * i_mapping knows every mapping of this window and of nothing else. It lives as
@@ -43,6 +43,9 @@
  *	 vg_window.bindings_lock
  *	 i_mmap_rwsem
  *	 vg_window.table_lock	for writing; nothing is allocated under it
+ *
+ *   vg_space.owner_lock
+ *     owner's mmap_lock	registers the mmu notifier
  *
  *   vg_window.hole_lock	the hole policy
  *     vg_window.table_lock	for writing
@@ -129,12 +132,14 @@ struct vg_huge {
  * @node: in vg_window.small or vg_window.huge
  * @dead: instead of @node, once all pages are revoked
  * @start: index of the first page in the window
- * @slots: of a small entry
+ * @slots: of a small entry, @slot if it covers one page
  * @huge: of a huge entry
+ * @slot: of a small entry of one page, to spare it an array
  * @nr: pages that the entry covers
  * @live: pages that are granted
  * @is_huge: which of the two it is
  * @writable: of a huge entry: granted for writing
+ * @absorbs: not in the table yet, and small entries are in its way
  */
 struct vg_entry {
 	union {
@@ -146,18 +151,21 @@ struct vg_entry {
 		unsigned long *slots;
 		struct vg_huge *huge;
 	};
+	unsigned long slot;
 	u16 nr;
 	u16 live;
 	bool is_huge;
 	bool writable;
+	bool absorbs;
 };
 
 /**
  * struct vg_space - What an open of /dev/vhost_grant is
  * @ref: the file, and each window
  * @id: unique on this host as long as the module is loaded
- * @mm: the owner's; a reference to the struct is held by @notifier
- * @owner: the owner's process, to name it
+ * @owner_lock: serialises the choice of an owner
+ * @mm: the owner's, or NULL; a reference to the struct is held by @notifier
+ * @owner: the owner's process, to name it; set before @mm
  * @notifier: tells that the owner's mm exits
  * @windows: by id; its lock protects the first reference of a window
  * @next_id: where to look for the next free id
@@ -175,6 +183,7 @@ struct vg_entry {
 struct vg_space {
 	struct kref ref;
 	u64 id;
+	struct mutex owner_lock;	/* serialises the choice of an owner */
 	struct mm_struct *mm;
 	struct pid *owner;
 	struct mmu_notifier notifier;
@@ -296,6 +305,7 @@ int vg_copy_entry(void *entry, size_t size, u64 entries, u32 entry_size,
 extern const struct file_operations vg_space_fops;
 void vg_space_put(struct vg_space *space);
 struct vg_window *vg_space_get_window(struct vg_space *space, u32 id);
+int vg_space_bind(struct vg_space *space);
 int vg_space_add_window(struct vg_space *space, struct vg_window *w);
 int vg_space_remove_window(struct vg_space *space, u32 id);
 void vg_space_show_id(struct seq_file *m, struct vg_space *space);
@@ -337,13 +347,14 @@ int __init vg_table_init(void);
 void vg_table_exit(void);
 struct vg_entry *vg_entry_alloc(pgoff_t start, unsigned int nr);
 void vg_entry_free(struct vg_entry *e);
+void vg_entry_free_slots(struct vg_entry *e);
 struct vg_entry *vg_tree_first(struct rb_root *tree, pgoff_t start,
 			       pgoff_t end);
 struct vg_entry *vg_tree_next(struct vg_entry *e, pgoff_t end);
 void vg_tree_insert(struct rb_root *tree, struct vg_entry *e);
 bool vg_table_lookup(struct vg_window *w, pgoff_t index, struct vg_found *f);
 struct vg_entry *vg_table_lookup_huge(struct vg_window *w, pgoff_t index);
-bool vg_table_busy(struct vg_window *w, pgoff_t start, pgoff_t end);
+bool vg_table_busy(struct vg_window *w, struct vg_entry *new);
 void vg_touch(struct vg_window *w, const struct vg_found *f);
 void vg_touch_huge(struct vg_window *w, struct vg_entry *e);
 

@@ -158,15 +158,21 @@ static int vg_map_widen(struct vg_mapping *m, struct vg_entry *e)
 	struct vhost_grant_range hull = vg_map_hull(m->w, e);
 	struct vg_entry *wide;
 
-	if (e->is_huge || hull.end - hull.start == e->nr)
-		return 0;
 	wide = vg_entry_alloc(hull.start, hull.end - hull.start);
 	if (!wide)
 		return -ENOMEM;
+	wide->absorbs = true;
 	vg_move_slots(wide, e);
 	list_replace(&e->dead, &wide->dead);
 	vg_entry_free(e);
 	return 0;
+}
+
+static int vg_map_prepare_piece(struct vg_mapping *m, struct vg_entry *e)
+{
+	if (vg_table_busy(m->w, e))
+		return -EEXIST;
+	return e->absorbs ? vg_map_widen(m, e) : 0;
 }
 
 /* Everything that can fail, before anything is published. */
@@ -179,12 +185,10 @@ static int vg_map_prepare(struct vg_mapping *m)
 	lockdep_assert_held(&w->revoke_lock);
 	if (w->dead)
 		return -ENOENT;
-	if (vg_table_busy(w, m->range.start, m->range.end))
-		return -EEXIST;
 	if (w->nr_entries + m->nr_pieces > VG_MAX_GRANTS)
 		return -ENOSPC;
 	list_for_each_entry_safe(e, next, &m->pieces, dead) {
-		ret = vg_map_widen(m, e);
+		ret = vg_map_prepare_piece(m, e);
 		if (ret)
 			return ret;
 	}
@@ -196,7 +200,8 @@ static void vg_map_publish_small(struct vg_mapping *m, struct vg_entry *e)
 	struct vg_window *w = m->w;
 	struct vg_entry *old;
 
-	while ((old = vg_tree_first(&w->small, e->start, vg_entry_end(e)))) {
+	while (e->absorbs &&
+	       (old = vg_tree_first(&w->small, e->start, vg_entry_end(e)))) {
 		vg_move_slots(e, old);
 		rb_erase(&old->node, &w->small);
 		list_add(&old->dead, &m->pieces);

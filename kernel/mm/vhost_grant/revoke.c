@@ -13,12 +13,14 @@
  * struct vg_revoke - A revoke on its way
  * @w: window
  * @dead: entries that are empty now, out of the table
+ * @partial: small entries that live on have slots to unpin
  * @granted: pages that were granted and are not any more
  * @unpinned: pages that were let go
  */
 struct vg_revoke {
 	struct vg_window *w;
 	struct list_head dead;
+	bool partial;
 	unsigned long granted;
 	unsigned long unpinned;
 };
@@ -93,6 +95,8 @@ static void vg_mark_tree(struct vg_revoke *r, struct rb_root *tree,
 			rb_erase(&e->node, tree);
 			list_add(&e->dead, &r->dead);
 			r->w->nr_entries--;
+		} else {
+			r->partial |= !e->is_huge;
 		}
 		cond_resched();
 	}
@@ -230,7 +234,7 @@ static unsigned long vg_revoke(struct vg_window *w,
 	n = vg_mark_all(&r, ranges, nr, touched);
 	if (n)
 		vg_window_invalidate(w, touched, n);
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr && r.partial; i++)
 		vg_reap(&r, &ranges[i]);
 	vg_reap_dead(&r);
 	vg_account(&r);

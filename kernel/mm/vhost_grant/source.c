@@ -164,7 +164,7 @@ static int vg_make_huge(struct vg_entry *e, struct page *head)
 		return -ENOMEM;
 	huge->head = head;
 	bitmap_fill(huge->live, VG_BLOCK_PAGES);
-	kfree(e->slots);
+	vg_entry_free_slots(e);
 	e->huge = huge;
 	e->is_huge = true;
 	return 0;

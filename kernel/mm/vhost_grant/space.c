@@ -163,6 +163,14 @@ static const struct vg_ioctl vg_space_ioctls[] = {
 	},
 };
 
+/* A space without an owner has no window that could be controlled. */
+static bool vg_space_is_owner(struct vg_space *space)
+{
+	struct mm_struct *mm = READ_ONCE(space->mm);
+
+	return !mm || mm == current->mm;
+}
+
 static long vg_space_ioctl(struct file *file, unsigned int cmd,
 			   unsigned long arg)
 {
@@ -172,7 +180,7 @@ static long vg_space_ioctl(struct file *file, unsigned int cmd,
 	op = vg_ioctl_find(vg_space_ioctls, ARRAY_SIZE(vg_space_ioctls), cmd);
 	if (!op)
 		return -ENOTTY;
-	if (op->owner_only && current->mm != space->mm)
+	if (op->owner_only && !vg_space_is_owner(space))
 		return -EXDEV;
 	return vg_ioctl_run(op, space, (void __user *)arg);
 }
@@ -203,6 +211,42 @@ static const struct mmu_notifier_ops vg_space_notifier_ops = {
 	.release = vg_space_mm_release,
 };
 
+static int vg_space_bind_locked(struct vg_space *space)
+{
+	int ret;
+
+	lockdep_assert_held(&space->owner_lock);
+	if (space->mm)
+		return space->mm == current->mm ? 0 : -EXDEV;
+	space->notifier.ops = &vg_space_notifier_ops;
+	ret = mmu_notifier_register(&space->notifier, current->mm);
+	if (ret)
+		return ret;
+	space->owner = get_pid(task_tgid(current));
+	/* Pairs with vg_space_show_id(): who sees @mm sees @owner. */
+	smp_store_release(&space->mm, current->mm);
+	return 0;
+}
+
+/**
+ * vg_space_bind() - Make the caller the owner, if there is none
+ * @space: space
+ *
+ * Not at open(), so that a manager can open the device and pass it to a VMM
+ * that may not.
+ *
+ * Return: 0, -EXDEV if another process is the owner, or -ENOMEM.
+ */
+int vg_space_bind(struct vg_space *space)
+{
+	int ret;
+
+	mutex_lock(&space->owner_lock);
+	ret = vg_space_bind_locked(space);
+	mutex_unlock(&space->owner_lock);
+	return ret;
+}
+
 static void vg_space_drop_windows(struct vg_space *space)
 {
 	struct vg_window *w;
@@ -217,56 +261,45 @@ static int vg_space_release(struct inode *inode, struct file *file)
 	struct vg_space *space = file->private_data;
 
 	vg_space_drop_windows(space);
-	mmu_notifier_unregister(&space->notifier, space->mm);
+	if (space->mm)
+		mmu_notifier_unregister(&space->notifier, space->mm);
 	vg_space_put(space);
 	return 0;
 }
 
-static struct vg_space *vg_space_alloc(void)
+static int vg_space_open(struct inode *inode, struct file *file)
 {
 	struct vg_space *space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
 
 	if (!space)
-		return NULL;
+		return -ENOMEM;
 	kref_init(&space->ref);
 	xa_init_flags(&space->windows, XA_FLAGS_ALLOC1);
+	mutex_init(&space->owner_lock);
 	mutex_init(&space->unmap_lock);
 	space->id = atomic64_inc_return(&vg_space_ids);
-	space->owner = get_pid(task_tgid(current));
 	/* As read, and as narrowed to what peers were given. */
 	space->batch = kvcalloc(2 * VG_BATCH, sizeof(*space->batch),
 				GFP_KERNEL_ACCOUNT);
 	if (vg_events_init(space) || !space->batch) {
 		vg_space_put(space);
-		return NULL;
-	}
-	return space;
-}
-
-static int vg_space_open(struct inode *inode, struct file *file)
-{
-	struct vg_space *space = vg_space_alloc();
-	int ret;
-
-	if (!space)
 		return -ENOMEM;
-	space->mm = current->mm;
-	space->notifier.ops = &vg_space_notifier_ops;
-	ret = mmu_notifier_register(&space->notifier, space->mm);
-	if (ret) {
-		vg_space_put(space);
-		return ret;
 	}
 	file->private_data = space;
 	return nonseekable_open(inode, file);
 }
 
+/* The owner is 0 as long as there is none, or out of sight. */
 void vg_space_show_id(struct seq_file *m, struct vg_space *space)
 {
+	struct pid_namespace *ns = proc_pid_ns(file_inode(m->file)->i_sb);
+	pid_t owner = 0;
+
+	/* Pairs with vg_space_bind_locked(). */
+	if (smp_load_acquire(&space->mm))
+		owner = pid_nr_ns(space->owner, ns);
 	seq_printf(m, "space:\t%llu\n", space->id);
-	seq_printf(m, "owner:\t%d\n",
-		   pid_nr_ns(space->owner,
-			     proc_pid_ns(file_inode(m->file)->i_sb)));
+	seq_printf(m, "owner:\t%d\n", owner);
 }
 
 static void vg_space_show_fdinfo(struct seq_file *m, struct file *file)

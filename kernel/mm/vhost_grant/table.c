@@ -30,14 +30,20 @@ struct vg_entry *vg_entry_alloc(pgoff_t start, unsigned int nr)
 	e = kmem_cache_zalloc(vg_entry_cache, GFP_KERNEL);
 	if (!e)
 		return NULL;
-	e->slots = kcalloc(nr, sizeof(*e->slots), GFP_KERNEL_ACCOUNT);
-	if (!e->slots) {
-		kmem_cache_free(vg_entry_cache, e);
-		return NULL;
-	}
 	e->start = start;
 	e->nr = nr;
-	return e;
+	e->slots = nr == 1 ? &e->slot : kcalloc(nr, sizeof(*e->slots),
+						GFP_KERNEL_ACCOUNT);
+	if (e->slots)
+		return e;
+	kmem_cache_free(vg_entry_cache, e);
+	return NULL;
+}
+
+void vg_entry_free_slots(struct vg_entry *e)
+{
+	if (e->slots != &e->slot)
+		kfree(e->slots);
 }
 
 void vg_entry_free(struct vg_entry *e)
@@ -45,7 +51,7 @@ void vg_entry_free(struct vg_entry *e)
 	if (e->is_huge)
 		kfree(e->huge);
 	else
-		kfree(e->slots);
+		vg_entry_free_slots(e);
 	kmem_cache_free(vg_entry_cache, e);
 }
 
@@ -61,6 +67,8 @@ struct vg_entry *vg_tree_first(struct rb_root *tree, pgoff_t start, pgoff_t end)
 			node = node->rb_right;
 		} else {
 			first = e;
+			if (e->start <= start)
+				break;
 			node = node->rb_left;
 		}
 	}
@@ -70,9 +78,11 @@ struct vg_entry *vg_tree_first(struct rb_root *tree, pgoff_t start, pgoff_t end)
 /* The entry after @e, if it begins before @end. */
 struct vg_entry *vg_tree_next(struct vg_entry *e, pgoff_t end)
 {
-	struct vg_entry *next = rb_entry_safe(rb_next(&e->node),
-					      struct vg_entry, node);
+	struct vg_entry *next;
 
+	if (vg_entry_end(e) >= end)
+		return NULL;
+	next = rb_entry_safe(rb_next(&e->node), struct vg_entry, node);
 	return next && next->start < end ? next : NULL;
 }
 
@@ -176,21 +186,24 @@ static bool vg_huge_busy(struct vg_entry *e, pgoff_t start, pgoff_t end)
 	return find_next_bit(e->huge->live, last, first) < last;
 }
 
-/* Whether a page of [start, end) is granted. */
-bool vg_table_busy(struct vg_window *w, pgoff_t start, pgoff_t end)
+/**
+ * vg_table_busy() - Whether a page is granted that an entry is to grant
+ * @w: window, revoke_lock is held
+ * @new: the entry; told whether it has to absorb others
+ */
+bool vg_table_busy(struct vg_window *w, struct vg_entry *new)
 {
+	pgoff_t start = new->start, end = vg_entry_end(new);
 	struct vg_entry *e;
 
 	lockdep_assert_held(&w->revoke_lock);
-	for (e = vg_tree_first(&w->small, start, end); e;
-	     e = vg_tree_next(e, end))
+	e = vg_tree_first(&w->small, start, end);
+	new->absorbs = e;
+	for (; e; e = vg_tree_next(e, end))
 		if (vg_small_busy(e, start, end))
 			return true;
-	for (e = vg_tree_first(&w->huge, start, end); e;
-	     e = vg_tree_next(e, end))
-		if (vg_huge_busy(e, start, end))
-			return true;
-	return false;
+	e = vg_tree_first(&w->huge, start, end);
+	return e && vg_huge_busy(e, start, end);
 }
 
 /*

@@ -278,6 +278,8 @@ int vg_window_create(void *space, struct vg_ucmd *ucmd)
 	int ret;
 
 	ret = vg_window_check(cmd);
+	if (!ret)
+		ret = vg_space_bind(space);
 	if (ret)
 		return ret;
 	w = vg_window_alloc(space, cmd->flags, cmd->length >> PAGE_SHIFT);
