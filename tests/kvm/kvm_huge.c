@@ -66,7 +66,8 @@ TEST_F(huge, feature_bit_is_true)
 	ASSERT_EQ(0, space_window(self->space, LENGTH, 0, &window));
 	ASSERT_EQ(0, source_grant(&self->source, self->space, window.id, 0, 0,
 				  LENGTH, RW));
-	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, &window, 1));
+	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, VMM_MAPPED,
+				  &window, 1));
 	EXPECT_EQ(self->supported ? VMM_OK : VMM_HOLE,
 		  read_page(&vm, LENGTH - PAGE).result);
 	vmpeer_stop(&vm);
@@ -122,7 +123,8 @@ TEST_F(huge, every_page_once_split)
 				  VHOST_GRANT_WINDOW_KVM_MAPPED, &window));
 	ASSERT_EQ(0, source_grant(&self->source, self->space, window.id, 0, 0,
 				  LENGTH, RW));
-	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, &window, 1));
+	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, VMM_MAPPED,
+				  &window, 1));
 	for (offset = LENGTH; offset; offset -= PAGE)
 		ASSERT_EQ(source_word(7, offset - PAGE),
 			  read_page(&vm, offset - PAGE).value)
@@ -142,7 +144,8 @@ TEST_F(huge, revoke_of_one_page)
 				  VHOST_GRANT_WINDOW_KVM_MAPPED, &window));
 	ASSERT_EQ(0, source_grant(&self->source, self->space, window.id, 0, 0,
 				  LENGTH, RW));
-	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, &window, 1));
+	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, VMM_MAPPED,
+				  &window, 1));
 	ASSERT_EQ(VMM_OK, read_page(&vm, 5 * PAGE).result);
 	ASSERT_EQ(0, space_unmap(self->space, window.id, 6 * PAGE, PAGE));
 	EXPECT_EQ(VMM_HOLE, read_page(&vm, 6 * PAGE).result);

@@ -66,7 +66,8 @@ TEST_F(life, two_vcpus)
 	unsigned int cpu;
 
 	*granted_word(&self->owner, AT) = 0;
-	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, &self->owner.window, 2));
+	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, VMM_MAPPED,
+				  &self->owner.window, 2));
 	for (cpu = 0; cpu < 2; cpu++)
 		ASSERT_EQ(0, vmpeer_begin(&vm, cpu, &box, false));
 	for (cpu = 0; cpu < 2; cpu++)
@@ -91,10 +92,10 @@ TEST_F(life, everybody_loses_it_at_once)
 	struct peer process;
 	uint64_t value;
 
-	ASSERT_EQ(0, vmpeer_start(&stranger, PEER_STRANGER, &self->owner.window,
-				  1));
-	ASSERT_EQ(0, vmpeer_start(&child, PEER_PROCESS, &self->owner.window,
-				  1));
+	ASSERT_EQ(0, vmpeer_start(&stranger, PEER_STRANGER, VMM_MAPPED,
+				  &self->owner.window, 1));
+	ASSERT_EQ(0, vmpeer_start(&child, PEER_PROCESS, VMM_MAPPED,
+				  &self->owner.window, 1));
 	ASSERT_EQ(0, peer_start(&process, PEER_PROCESS, self->owner.window.fd,
 				LENGTH));
 	EXPECT_EQ(VMM_OK, run(&stranger, GUEST_WRITE, gpa(0), 6).result);
@@ -124,7 +125,8 @@ TEST_F(life, two_windows_in_a_vm)
 				  VHOST_GRANT_WINDOW_KVM_MAPPED, &second));
 	ASSERT_EQ(0, source_grant(&owner->source, owner->space, second.id, AT,
 				  AT, PAGE, R));
-	ASSERT_EQ(0, vmpeer_start(&vm, PEER_PROCESS, &owner->window, 1));
+	ASSERT_EQ(0, vmpeer_start(&vm, PEER_PROCESS, VMM_MAPPED,
+				  &owner->window, 1));
 	ASSERT_EQ(0, vmpeer_add_window(&vm, 1, &second));
 	EXPECT_EQ(VMM_OK, run(&vm, GUEST_WRITE, gpa(0), 8).result);
 	EXPECT_EQ(8, run(&vm, GUEST_READ, gpa(1), 0).value);
@@ -145,7 +147,8 @@ TEST_F(life, aliased_memslots)
 	struct vmpeer vm;
 	unsigned int i;
 
-	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, &self->owner.window, 1));
+	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, VMM_MAPPED,
+				  &self->owner.window, 1));
 	for (i = 1; i < VMM_MAX_WINDOWS; i++)
 		ASSERT_EQ(0, vmpeer_alias_window(&vm, i));
 	for (i = 0; i < VMM_MAX_WINDOWS; i++)
@@ -178,7 +181,8 @@ TEST_F(life, window_closed)
 	struct vhost_grant_event event;
 	struct vmpeer vm;
 
-	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, &self->owner.window, 1));
+	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, VMM_MAPPED,
+				  &self->owner.window, 1));
 	ASSERT_EQ(0, peer_call(&vm.peer, do_close_window, 0, 0));
 	ASSERT_EQ(0, close(self->owner.window.fd));
 	EXPECT_EQ(5, run(&vm, GUEST_READ, gpa(0), 0).value);
@@ -201,7 +205,8 @@ TEST_F(life, vmm_killed_in_a_loop)
 	struct vhost_grant_event event;
 	struct vmpeer vm;
 
-	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, &self->owner.window, 1));
+	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, VMM_MAPPED,
+				  &self->owner.window, 1));
 	ASSERT_EQ(0, close(self->owner.window.fd));
 	ASSERT_EQ(0, vmpeer_begin(&vm, 0, &box, false));
 	ASSERT_TRUE(vmpeer_wait_beats(&vm, 0, 1000));
@@ -221,7 +226,8 @@ static void end_under_loop(struct __test_metadata *_metadata,
 	struct vmpeer vm;
 	uint64_t after;
 
-	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, &owner->window, 1));
+	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, VMM_MAPPED,
+				  &owner->window, 1));
 	ASSERT_EQ(0, vmpeer_begin(&vm, 0, &box, false));
 	ASSERT_TRUE(vmpeer_wait_beats(&vm, 0, 1000));
 	end(owner);
@@ -398,7 +404,8 @@ TEST_F(life, scratch_keeps_the_guest_running)
 
 	ASSERT_EQ(0, window_set_hole(owner->window.fd,
 				     VHOST_GRANT_HOLE_SCRATCH));
-	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, &owner->window, 1));
+	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, VMM_MAPPED,
+				  &owner->window, 1));
 	ASSERT_EQ(0, vmpeer_begin(&vm, 0, &box, false));
 	ASSERT_TRUE(vmpeer_wait_beats(&vm, 0, 1000));
 	drop_events(owner->space);
@@ -424,7 +431,8 @@ TEST_F(life, scratch_is_one_private_page)
 
 	ASSERT_EQ(0, window_set_hole(owner->window.fd,
 				     VHOST_GRANT_HOLE_SCRATCH));
-	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, &owner->window, 1));
+	ASSERT_EQ(0, vmpeer_start(&vm, PEER_STRANGER, VMM_MAPPED,
+				  &owner->window, 1));
 	EXPECT_EQ(0, run(&vm, GUEST_READ, gpa(0) + PAGE, 0).value);
 	EXPECT_EQ(VMM_OK, run(&vm, GUEST_WRITE, gpa(0) + PAGE, 77).result);
 	EXPECT_EQ(77, run(&vm, GUEST_READ, gpa(0) + 9 * PAGE, 0).value);

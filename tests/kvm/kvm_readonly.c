@@ -82,8 +82,8 @@ FIXTURE_SETUP(readonly)
 	ASSERT_EQ(0, ret);
 	fill_page(self);
 	ASSERT_EQ(0, granted_map(&self->owner, AT, PAGE, R));
-	ASSERT_EQ(0, vmpeer_start(&self->vm, PEER_STRANGER, &self->owner.window,
-				  1));
+	ASSERT_EQ(0, vmpeer_start(&self->vm, PEER_STRANGER, VMM_MAPPED,
+				  &self->owner.window, 1));
 	if (variant->present)
 		ASSERT_EQ(OLD, run(self, GUEST_READ, AT, 0).value);
 }

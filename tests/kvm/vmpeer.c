@@ -27,12 +27,13 @@ static struct vmm_outcome call_for_outcome(struct vmpeer *guest,
 
 static long do_create(struct peer_view *view, unsigned long a, unsigned long b)
 {
-	struct vmm *vm = &shared_at(a)->vm;
-	int ret = vmm_create(vm, b);
+	struct vmpeer_shared *shared = shared_at(a);
+	int ret = vmm_create(&shared->vm, b);
 
 	if (ret)
 		return ret;
-	return vmm_add_window(vm, 0, VMM_MAPPED, view->window, 0, view->length);
+	return vmm_add_window(&shared->vm, 0, shared->way, view->window, 0,
+			      view->length);
 }
 
 static long do_destroy(struct peer_view *view, unsigned long a, unsigned long b)
@@ -135,12 +136,14 @@ static long do_remove(struct peer_view *view, unsigned long a, unsigned long b)
 /* The inherited file descriptor and the index share a word. */
 static long do_add(struct peer_view *view, unsigned long a, unsigned long b)
 {
+	struct vmpeer_shared *shared = shared_at(a);
+
 	(void)view;
-	return vmm_add_window(&shared_at(a)->vm, b & 0xff, VMM_MAPPED, b >> 8, 0,
-			      shared_at(a)->command.length);
+	return vmm_add_window(&shared->vm, b & 0xff, shared->way, b >> 8, 0,
+			      shared->command.length);
 }
 
-int vmpeer_start(struct vmpeer *guest, enum peer_kind kind,
+int vmpeer_start(struct vmpeer *guest, enum peer_kind kind, enum vmm_way way,
 		 const struct window *window, unsigned int nr_vcpus)
 {
 	int ret;
@@ -150,6 +153,7 @@ int vmpeer_start(struct vmpeer *guest, enum peer_kind kind,
 			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (guest->shared == MAP_FAILED)
 		return -errno;
+	guest->shared->way = way;
 	ret = peer_start_unmapped(&guest->peer, kind, window->fd,
 				  window->length);
 	if (ret)

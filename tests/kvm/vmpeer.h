@@ -12,6 +12,7 @@
 
 /**
  * struct vmpeer_shared - What owner and VMM share for the conduct of a test
+ * @way: of the windows
  * @command: to run next
  * @retry_holes: of vmm_start()
  * @milliseconds: of vmm_wait()
@@ -19,6 +20,7 @@
  * @vm: of the VMM. Its pointers are of no use to the owner
  */
 struct vmpeer_shared {
+	enum vmm_way way;
 	struct guest_mailbox command;
 	bool retry_holes;
 	unsigned int milliseconds;
@@ -31,8 +33,11 @@ struct vmpeer {
 	struct vmpeer_shared *shared;
 };
 
-/* The window becomes the VM's first one. 0 or -errno. */
-int vmpeer_start(struct vmpeer *guest, enum peer_kind kind,
+/*
+ * The window becomes the VM's first one. 0 or -errno; -EOPNOTSUPP if KVM of
+ * this kernel does not know the way.
+ */
+int vmpeer_start(struct vmpeer *guest, enum peer_kind kind, enum vmm_way way,
 		 const struct window *window, unsigned int nr_vcpus);
 void vmpeer_stop(struct vmpeer *guest);
 
