@@ -61,8 +61,9 @@ int vgrant_open(const char *path, int flags, struct vgrant_space **space);
  *
  * On success @fd belongs to the space. On failure it is untouched.
  *
- * Control stays with the process that opened @fd: in another one, calls other
- * than vgrant_get_info(), vgrant_query() and vgrant_read_events() give -EXDEV.
+ * A manager may have opened @fd: the process that creates the first window is
+ * the owner. In another one, calls other than vgrant_get_info(), vgrant_query()
+ * and vgrant_read_events() then give -EXDEV.
  *
  * Return: 0, -EBADF, -ENOTTY (not a space) or -ENOMEM.
  */

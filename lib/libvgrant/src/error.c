@@ -20,7 +20,7 @@ static const struct text common[] = {
 	{ ENOTTY, "the kernel does not know this call on this file: check the file descriptor and the module's version" },
 	{ EBADF, "the file descriptor is not open: check it" },
 	{ ENOENT, "no such window in this space: check its id, and whether it was destroyed" },
-	{ EXDEV, "only the process that opened the space controls it: open one in this process" },
+	{ EXDEV, "another process made the first window of the space and controls it: open one in this process" },
 	{ ENOMEM, "out of memory: free some, or raise the limit of the memory cgroup" },
 	{ EMFILE, "this process has too many open files: close some or raise RLIMIT_NOFILE" },
 	{ ENFILE, "the system has too many open files: raise fs.file-max" },
