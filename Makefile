@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# LANE=npt|debug is the lab machine to use; HOST=1 uses this machine, which must
-# then have KVM and the headers of its kernel. V=1 shows the commands.
+# LANE=npt|debug is the lab machine to use; HOST=1 uses this machine for the demo
+# and the benchmark, with its kernel, whose headers it needs. V=1 shows commands.
 
 export VG_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vhost_grant
 LANE	?= $(if $(HOST),host,npt)
@@ -11,6 +11,9 @@ LAB	:= $(CURDIR)/tests/lab
 KSELFTEST_DIR = $(VG_CACHE)/pkg/current/linux-source/tools/testing/selftests
 MODULES	= $(B)/kmod/$(LANE)/vhost_grant.ko $(B)/kmod/$(LANE)/vhost_grant_test.ko
 BOOT	= $(LAB)/boot --lane $(LANE) $(MODULES:%=--module %)
+# $(call RUN,directory,command,options of boot)
+RUN	= $(if $(HOST),$(LAB)/host $(B)/kmod/host/vhost_grant.ko $(1) $(2),\
+	  $(BOOT) --payload $(1) --run $(2) $(3))
 SAY	= @. $(LAB)/lib.sh; say
 
 ifndef V
@@ -26,14 +29,10 @@ help: ## this list
 	@echo "Targets (all but help, install and clean may download Debian packages):"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 16 | sed 's/^/  make /'
 
-demo: module lib ## show on an emulated machine what vhost_grant does (HOST=1: on this one)
-	@$(MAKE) -C tests/demo O=$(B)/demo DESTDIR=$(B)/payload/demo install
-ifdef HOST
-	@cd $(B)/payload/demo && ./demo
-else
-	$(SAY) "Booting the $(LANE) machine"
-	@$(BOOT) --payload $(B)/payload/demo --run ./demo --log $(B)/demo.log
-endif
+demo: module ## show on an emulated machine what vhost_grant does (HOST=1: on this one)
+	@$(MAKE) -C tests/demo O=$(B)/tests/demo DESTDIR=$(B)/payload PREFIX=/demo install
+	$(SAY) "Starting the demo on the $(LANE) machine"
+	@$(call RUN,$(B)/payload/demo,./run)
 
 check: ## run all tests but those of the debug lane
 	@rm -rf $(B)/results/check
@@ -53,10 +52,10 @@ check-debug: debug-kernel ## run the tests on a kernel with KASAN, lockdep, kmem
 check-all: ## check and check-debug
 	@.ci/run
 
-bench: module ## measure in the lab and print ratios
+bench: module ## measure what grants and revokes cost, as ratios (HOST=1: on this machine)
 	@$(MAKE) -C bench O=$(B)/bench
 	$(SAY) "Measuring on the $(LANE) machine"
-	@$(BOOT) --payload $(B)/bench --run ./vgrant_bench --timeout 1800
+	@$(call RUN,$(B)/bench,./vgrant_bench,--timeout 1800)
 
 module: kernel ## build vhost_grant.ko for the lab's kernel (HOST=1: for this one's)
 	$(SAY) "Building the modules"
@@ -113,10 +112,11 @@ source: deps
 P := $(B)/payload/tests
 payload: tests
 	@rm -rf $(P)
-	@$(MAKE) -C tools O=$(B)/tools-static STATIC=1 DESTDIR=$(P) PREFIX=/ install
 	@$(MAKE) -C tests/selftests O=$(B)/tests/selftests DESTDIR=$(P) PREFIX=/selftests \
 		KSELFTEST_DIR=$(KSELFTEST_DIR) install
-	@$(MAKE) -C tests/kvm O=$(B)/tests/kvm DESTDIR=$(P) KSELFTEST_DIR=$(KSELFTEST_DIR) install
+	@$(MAKE) -C tests/kvm O=$(B)/tests/kvm DESTDIR=$(P) PREFIX=/kvm \
+		KSELFTEST_DIR=$(KSELFTEST_DIR) install
+	@$(MAKE) -C tools O=$(B)/tools-static STATIC=1 TESTDIR=$(P)/selftests install-tests
 	@cp $(LAB)/run-tests $(P)/
 
 # R is where a stage leaves its results
