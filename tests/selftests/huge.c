@@ -261,10 +261,31 @@ TEST_F(huge, grant_again)
 				   round % 3 ? RW : R));
 		EXPECT_EQ(1, faults_to_read(self, self->map + BASE, offset,
 					    HUGE));
+		if (round % 3)
+			probe_write(self->map + BASE + 8, round);
+		ASSERT_EQ(0, space_unmap(self->space, self->window.id, BASE,
+					 HUGE));
+	}
+}
+
+/* A refused write splits the mapping: whatever is granted next is right. */
+TEST_F(huge, grant_again_after_refusal)
+{
+	int round;
+
+	for (round = 0; round < 6; round++) {
+		uint64_t offset = round % 2 ? HUGE : 0;
+
+		ASSERT_EQ(0, grant(self, BASE, offset, HUGE,
+				   round % 3 ? RW : R));
+		EXPECT_LE(1, faults_to_read(self, self->map + BASE, offset,
+					    HUGE));
 		EXPECT_EQ(round % 3 ? 0 : SIGBUS,
 			  probe_write(self->map + BASE + 8, round));
 		ASSERT_EQ(0, space_unmap(self->space, self->window.id, BASE,
 					 HUGE));
+		EXPECT_EQ(-1, faults_to_read(self, self->map + BASE, offset,
+					     HUGE));
 	}
 }
 

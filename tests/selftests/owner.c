@@ -136,18 +136,21 @@ static int answer(struct owner *owner)
 int owner_start(struct owner *owner, enum source_kind kind, uint64_t length)
 {
 	int sockets[2], ret;
+	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
 		return -errno;
-	owner->length = length;
-	owner->socket = sockets[0];
-	owner->pid = fork();
-	if (owner->pid < 0)
+	/* *owner may be in memory that the child shares. */
+	pid = fork();
+	if (pid < 0)
 		return -errno;
-	if (!owner->pid) {
+	if (!pid) {
 		close(sockets[0]);
 		keep_house(sockets[1], kind, length);
 	}
+	owner->pid = pid;
+	owner->length = length;
+	owner->socket = sockets[0];
 	close(sockets[1]);
 	ret = answer(owner);
 	if (ret)

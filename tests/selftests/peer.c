@@ -152,13 +152,16 @@ static void serve_process(const struct peer *peer, const struct start *start)
 static int spawn(struct peer *peer, const struct start *start)
 {
 	struct start *copy;
+	pid_t pid;
 
 	if (peer->kind != PEER_THREAD) {
-		peer->pid = fork();
-		if (!peer->pid)
+		/* *peer may be in memory that the child shares. */
+		pid = fork();
+		if (!pid)
 			serve_process(peer, start);
 		close(start->socket);
-		return peer->pid < 0 ? -errno : 0;
+		peer->pid = pid;
+		return pid < 0 ? -errno : 0;
 	}
 	copy = malloc(sizeof(*copy));
 	*copy = *start;

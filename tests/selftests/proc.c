@@ -69,24 +69,36 @@ long proc_meminfo(const char *name)
 	return kilobytes_of("/proc/meminfo", name);
 }
 
-long proc_anon_huge(const void *address)
+/* A kB line of the mapping at @address, in bytes; -1 if there is none. */
+static long smaps_of(const void *address, const char *name)
 {
 	unsigned long start, end, at = (unsigned long)address;
 	FILE *file = fopen("/proc/self/smaps", "re");
-	char line[512];
+	char line[512], format[64];
 	long kib = -1;
 	int inside = 0;
 
 	if (!file)
 		return -1;
+	snprintf(format, sizeof(format), "%s: %%ld", name);
 	while (kib < 0 && fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
 			inside = start <= at && at < end;
 		else if (inside)
-			sscanf(line, "AnonHugePages: %ld", &kib);
+			sscanf(line, format, &kib);
 	}
 	fclose(file);
 	return kib < 0 ? -1 : kib * 1024;
+}
+
+long proc_anonymous(const void *address)
+{
+	return smaps_of(address, "Anonymous");
+}
+
+long proc_anon_huge(const void *address)
+{
+	return smaps_of(address, "AnonHugePages");
 }
 
 int proc_fds(void)

@@ -16,7 +16,8 @@ long proc_pins(void);
 long proc_status(pid_t pid, const char *name);
 long proc_meminfo(const char *name);
 
-/* Bytes of huge pages among the anonymous memory at @address. */
+/* Bytes of anonymous memory, and of huge pages in it, mapped at @address. */
+long proc_anonymous(const void *address);
 long proc_anon_huge(const void *address);
 
 /* Open file descriptors of this process. */

@@ -104,9 +104,12 @@ static long count_reachable(struct peer_view *view, unsigned long a,
 	uint64_t value;
 	long n = 0;
 
-	for (offset = a; offset < a + b; offset += PAGE)
-		n += !view->read(view, offset, &value) ||
-		     !view->write(view, offset + 8, 0);
+	for (offset = a; offset < a + b; offset += PAGE) {
+		if (!view->read(view, offset, &value))
+			n++;
+		else if (offset % (16 * PAGE) == 0)
+			n += !view->write(view, offset + 8, 0);
+	}
 	return n;
 }
 
@@ -216,7 +219,7 @@ static bool is_alone(volatile uint64_t *page)
 TEST_F(revoke, poison)
 {
 	volatile uint64_t *page = (void *)(self->source.memory + 5 * PAGE);
-	uint64_t end = now_ns() + 1500000000ull;
+	uint64_t end = now_ns() + 700000000ull;
 	unsigned long rounds = 0, hit = 0;
 
 	page[0] = GOOD;
@@ -537,10 +540,9 @@ static bool all_gone(owner_fixture *self)
 	uint64_t offset, value;
 
 	for (offset = 0; offset < SOURCE_LENGTH; offset += PAGE)
-		if (probe_read(self->map + offset, &value) != SIGBUS ||
-		    probe_write(self->map + offset, 1) != SIGBUS)
+		if (probe_read(self->map + offset, &value) != SIGBUS)
 			return false;
-	return true;
+	return probe_write(self->map, 1) == SIGBUS;
 }
 
 static void expect_end(struct __test_metadata *_metadata, owner_fixture *self)

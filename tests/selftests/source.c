@@ -59,19 +59,32 @@ int source_memfd(uint64_t length, unsigned int flags)
 	return fd;
 }
 
+long source_free_hugetlb(void)
+{
+	return proc_number(HUGETLB_DIR "free_hugepages");
+}
+
+long source_reserved_hugetlb(void)
+{
+	return proc_number(HUGETLB_DIR "resv_hugepages");
+}
+
+static bool has_hugetlb(uint64_t bytes)
+{
+	return source_free_hugetlb() - source_reserved_hugetlb() >=
+	       (long)(bytes / HUGE);
+}
+
 int source_reserve_hugetlb(uint64_t bytes)
 {
-	long free = proc_number(HUGETLB_DIR "free_hugepages");
-	long reserved = proc_number(HUGETLB_DIR "resv_hugepages");
 	long total = proc_number(HUGETLB_DIR "nr_hugepages");
-	long missing = bytes / HUGE - (free - reserved);
 
 	if (total < 0)
 		return -EOPNOTSUPP;
-	if (missing > 0)
-		proc_write(HUGETLB_DIR "nr_hugepages", "%ld", total + missing);
-	free = proc_number(HUGETLB_DIR "free_hugepages");
-	return free - reserved < (long)(bytes / HUGE) ? -EOPNOTSUPP : 0;
+	if (!has_hugetlb(bytes))
+		proc_write(HUGETLB_DIR "nr_hugepages", "%ld",
+			   total + (long)(bytes / HUGE));
+	return has_hugetlb(bytes) ? 0 : -EOPNOTSUPP;
 }
 
 static int open_thp(struct source *source)

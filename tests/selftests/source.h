@@ -55,5 +55,8 @@ char *source_aligned(uint64_t length, int flags, int fd);
 
 /* Make sure that @bytes of 2 MiB hugetlb pages are free; 0 or -errno. */
 int source_reserve_hugetlb(uint64_t bytes);
+/* Pages of the pool that are free, and that are promised to mappings. */
+long source_free_hugetlb(void);
+long source_reserved_hugetlb(void);
 
 #endif
