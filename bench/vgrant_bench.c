@@ -193,16 +193,28 @@ static uint64_t time_unmap(const struct window *w, const uint64_t *iova,
 }
 
 /* The others are at even pages, so that an odd page is always a hole. */
+static void others_place(uint64_t *iova, bool scattered)
+{
+	uint64_t first = random_below(others - MAX_PAGES);
+	unsigned int i;
+
+	for (i = 0; i < MAX_PAGES; i++)
+		iova[i] = scattered ? random_below(others / MAX_PAGES) +
+				      others / MAX_PAGES * i : first + i;
+	for (i = 0; i < MAX_PAGES; i++)
+		iova[i] = iova[i] * 2 * PAGE + PAGE;
+	if (scattered)
+		shuffle(iova, MAX_PAGES);
+}
+
 static void others_round(const struct window *few, const struct window *many,
-			 struct series *map, struct series *unmap)
+			 bool scattered, struct series *map,
+			 struct series *unmap)
 {
 	unsigned int i, first = map->n & 1;
 	uint64_t iova[MAX_PAGES];
 
-	for (i = 0; i < MAX_PAGES; i++)
-		iova[i] = (others / MAX_PAGES * i +
-			   random_below(others / MAX_PAGES)) * 2 * PAGE + PAGE;
-	shuffle(iova, MAX_PAGES);
+	others_place(iova, scattered);
 	for (i = 0; i < 2; i++) {
 		const struct window *w = i == first ? few : many;
 		uint64_t *m = i == first ? map->b : map->a;
@@ -215,28 +227,39 @@ static void others_round(const struct window *few, const struct window *many,
 	unmap->n++;
 }
 
-static void bench_others(void)
+static void bench_others_as(const struct window *few,
+			    const struct window *many, bool scattered)
 {
-	static struct series map = {
-		.name = "map.others",
+	static struct series map, unmap;
+
+	map = (struct series) {
+		.name = scattered ? "map.others.scattered" :
+				    "map.others.neighbours",
 		.what = "MAP among many grants / among 10",
 		.aim = 1.3,
 	};
-	static struct series unmap = {
-		.name = "unmap.others",
+	unmap = (struct series) {
+		.name = scattered ? "unmap.others.scattered" :
+				    "unmap.others.neighbours",
 		.what = "UNMAP among many grants / among 10",
 		.aim = 1.3,
 	};
+	while (map.n < rounds)
+		others_round(few, many, scattered, &map, &unmap);
+	report(&map);
+	report(&unmap);
+}
+
+static void bench_others(void)
+{
 	uint64_t length = others * 2 * PAGE;
 	struct window few = window_create(space, length);
 	struct window many = window_create(space, length);
 
 	fill(&few, FEW, 1, length / FEW / (2 * PAGE) * (2 * PAGE));
 	fill(&many, others, 1, 2 * PAGE);
-	while (map.n < rounds)
-		others_round(&few, &many, &map, &unmap);
-	report(&map);
-	report(&unmap);
+	bench_others_as(&few, &many, false);
+	bench_others_as(&few, &many, true);
 	window_destroy(&few);
 	window_destroy(&many);
 }
@@ -436,7 +459,7 @@ static void usage(FILE *f)
 		"  -r, --rounds N   rounds of each comparison (31)\n"
 		"  -n, --others N   grants that are many (1000000)\n"
 		"  -s, --seed N     of the places of pages (1)\n"
-		"  -o, --output F   write machine-readable results too\n"
+		"  -o, --output F   write machine-readable results too, - for here\n"
 		"  -h, --help       this text\n");
 }
 
@@ -469,13 +492,13 @@ static void parse(int argc, char **argv)
 			rounds = (unsigned int)number(optarg, 1, MAX_ROUNDS);
 			break;
 		case 'n':
-			others = number(optarg, MAX_PAGES, 1 << 23);
+			others = number(optarg, 2 * MAX_PAGES, 1 << 23);
 			break;
 		case 's':
 			seed = (unsigned int)number(optarg, 0, ~0U);
 			break;
 		case 'o':
-			tsv = fopen(optarg, "we");
+			tsv = strcmp(optarg, "-") ? fopen(optarg, "we") : stdout;
 			if (!tsv)
 				err(2, "%s", optarg);
 			break;
