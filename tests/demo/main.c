@@ -279,46 +279,69 @@ static void start_loop(void)
 	story_must(actor_call(&vmm, vmm_loop, 0, 0), "the guest starts a loop");
 }
 
-static long beats_in(unsigned int milliseconds)
+/* Accesses in the time that is returned, which is longer on a busy machine. */
+static long beats_of_loop(uint64_t *milliseconds)
 {
-	long before = actor_call(&vmm, vmm_beats, 0, 0);
+	const uint64_t start = now_ns();
+	long before = actor_call(&vmm, vmm_beats, 0, 0), beats;
 
-	sleep_ms(milliseconds);
-	return actor_call(&vmm, vmm_beats, 0, 0) - before;
+	do {
+		sleep_ms(100);
+		beats = actor_call(&vmm, vmm_beats, 0, 0) - before;
+		*milliseconds = (now_ns() - start) / 1000000;
+	} while (beats < 1000 && *milliseconds < 10000);
+	return beats;
+}
+
+static void loop_runs(const char *how)
+{
+	uint64_t milliseconds;
+	long beats = beats_of_loop(&milliseconds);
+
+	story_step(beats >= 1000, how, "%ld accesses in %" PRIu64 " ms", beats,
+		   milliseconds);
 }
 
 /* One access may have been done before, and is counted after. */
 static void loop_has_stopped(const char *how)
 {
-	long beats = beats_in(300);
+	long before = actor_call(&vmm, vmm_beats, 0, 0), beats;
 
+	sleep_ms(300);
+	beats = actor_call(&vmm, vmm_beats, 0, 0) - before;
 	story_step(beats <= 1, how, "%ld accesses in the next 300 ms", beats);
+}
+
+static void next_access_is_refused(long refusals_before)
+{
+	long refusals;
+	int tries = 100;
+
+	do {
+		sleep_ms(100);
+		refusals = actor_call(&vmm, vmm_refusals, 0, 0) - refusals_before;
+	} while (!refusals && --tries);
+	story_step(refusals > 0, "the next access is refused",
+		   "KVM_RUN failed with EFAULT, each of the %ld times it was called",
+		   refusals);
 }
 
 static void revoke_under_loop(void)
 {
-	long beats, refusals;
+	long refusals;
 
 	start_loop();
-	beats = beats_in(300);
-	story_step(beats > 100, "the guest reads the page at 0x000000 in a loop",
-		   "%ld accesses in 300 ms, without leaving the guest", beats);
+	loop_runs("the guest reads the page at 0x000000 in a loop");
 	actor_call(&owner, owner_forget_events, 0, 0);
 	refusals = actor_call(&vmm, vmm_refusals, 0, 0);
 	story_must(actor_call(&owner, owner_unmap, ANON, 0), "the owner revokes");
 	loop_has_stopped("the owner revokes it: the loop stops at once");
 	story_say("The call took %" PRIu64 " us in this machine.",
 		  stage->nanoseconds / 1000);
-	refusals = actor_call(&vmm, vmm_refusals, 0, 0) - refusals;
-	story_step(refusals > 0, "the next access is refused",
-		   "KVM_RUN failed with EFAULT, each of the %ld times it was called",
-		   refusals);
+	next_access_is_refused(refusals);
 	owner_was_told(regions[ANON].iova, VHOST_GRANT_READ);
 	story_must(actor_call(&owner, owner_map, ANON, 0), "the owner grants");
-	beats = beats_in(300);
-	story_step(beats > 100,
-		   "the owner grants it again, the VMM only calls KVM_RUN as before",
-		   "the loop goes on: %ld accesses in 300 ms", beats);
+	loop_runs("the owner grants it again, the VMM only calls KVM_RUN as before");
 }
 
 static void scene_guest(int window)
@@ -400,6 +423,9 @@ int main(void)
 {
 	int window;
 
+	printf("\nAn owner shares pages of its memory through a window, which is a file\n"
+	       "descriptor. Whoever holds the window, a peer, reaches what is granted in it\n"
+	       "at this moment and nothing else, and the owner can take it back by force.\n");
 	pins_before = proc_pins();
 	story_must(stage_set(), "the narrator sets the stage");
 	window = scene_process();

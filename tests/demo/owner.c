@@ -100,7 +100,7 @@ long owner_event(unsigned long unused, unsigned long unused2)
 
 	(void)unused;
 	(void)unused2;
-	if (poll(&pollfd, 1, 1000) != 1)
+	if (poll(&pollfd, 1, 5000) != 1)
 		return -ENOMSG;
 	return read(space, &stage->event, sizeof(stage->event)) ==
 	       sizeof(stage->event) ? 0 : -ENOMSG;

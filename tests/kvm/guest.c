@@ -63,6 +63,15 @@ static void do_check(struct guest_mailbox *box)
 	box->result = wrong;
 }
 
+static void do_check_pages(struct guest_mailbox *box)
+{
+	uint64_t i, wrong = 0;
+
+	for (i = box->length / GUEST_PAGE; i--;)
+		wrong += *word_at(box->address + i * GUEST_PAGE) != box->value + i;
+	box->result = wrong;
+}
+
 static void do_copy(struct guest_mailbox *box)
 {
 	uint64_t to = box->address, from = box->other, left = box->length;
@@ -158,6 +167,7 @@ static const guest_handler handlers[GUEST_COMMANDS] = {
 	[GUEST_EXECUTE]			= do_execute,
 	[GUEST_FILL]			= do_fill,
 	[GUEST_CHECK]			= do_check,
+	[GUEST_CHECK_PAGES]		= do_check_pages,
 	[GUEST_COPY]			= do_copy,
 	[GUEST_INPUT]			= do_input,
 	[GUEST_OUTPUT]			= do_output,

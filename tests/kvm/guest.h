@@ -10,6 +10,7 @@
 #define VMM_GUEST_H
 
 #define GUEST_IMAGE_GPA		0x10000
+#define GUEST_PAGE		0x1000
 #define GUEST_VECTORS		32
 #define GUEST_STUB_SIZE		16
 
@@ -34,6 +35,9 @@
  * @GUEST_EXECUTE: call the function at @address, result is what it returns
  * @GUEST_FILL: store @value in every word of the range
  * @GUEST_CHECK: result is the number of words of the range that are not @value
+ * @GUEST_CHECK_PAGES: look at the first word of each page of the range, the last
+ *	page first; result is the number that are not @value plus the page's
+ *	index in the range
  * @GUEST_COPY: copy the range from @other with REP MOVSB
  * @GUEST_INPUT: fill the range with REP INSB, which KVM emulates
  * @GUEST_OUTPUT: write the range to a port with REP OUTSB, which KVM emulates
@@ -52,6 +56,7 @@ enum guest_command {
 	GUEST_EXECUTE,
 	GUEST_FILL,
 	GUEST_CHECK,
+	GUEST_CHECK_PAGES,
 	GUEST_COPY,
 	GUEST_INPUT,
 	GUEST_OUTPUT,

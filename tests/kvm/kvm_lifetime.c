@@ -383,12 +383,12 @@ static void churn(struct __test_metadata *_metadata, struct granted *owner,
 	peer_stop(&peer);
 }
 
-TEST_F(life, vms_come_and_go_during_revokes)
+TEST_F_TIMEOUT(life, vms_come_and_go_during_revokes, 120)
 {
 	churn(_metadata, &self->owner, churn_vms);
 }
 
-TEST_F(life, memslots_come_and_go_during_revokes)
+TEST_F_TIMEOUT(life, memslots_come_and_go_during_revokes, 120)
 {
 	churn(_metadata, &self->owner, churn_memslots);
 }
