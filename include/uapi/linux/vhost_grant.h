@@ -53,7 +53,8 @@
  *    ordinary memory of the owner (nothing mapped, device memory, a page that
  *    the kernel reserves, another window)
  *  - EACCES: RW asked for memory that the owner itself may only read; a source
- *    file that is not open for reading; an executable mmap of a window
+ *    file that is not open for reading; a hole of a hugetlb file that is not
+ *    open for writing; an executable mmap of a window
  *  - EPERM: RW asked for a file sealed against writing
  *  - EBADF: @fd of a map entry is not an open file
  *  - ENODEV: @fd of a map entry is not a memfd, tmpfs or hugetlbfs file; mmap
@@ -66,7 +67,7 @@
  *  - ENOMEM: RLIMIT_MEMLOCK of the owner, its memory cgroup, or kernel memory.
  *    Never returned by %VHOST_GRANT_UNMAP and %VHOST_GRANT_DESTROY_WINDOW
  *  - EMFILE, ENFILE: no file descriptor left
- *  - EINTR: a fatal signal arrived
+ *  - EINTR: a signal arrived; the entry was not done
  */
 #define VHOST_GRANT_TYPE	0xBD
 

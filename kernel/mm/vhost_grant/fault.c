@@ -11,6 +11,8 @@
 #include <linux/pfn_t.h>
 #include <linux/userfaultfd_k.h>
 
+#include <asm/pgalloc.h>
+
 #include <trace/events/vhost_grant.h>
 
 #include "internal.h"
@@ -19,6 +21,36 @@ static u32 vg_fault_access(const struct vm_fault *vmf)
 {
 	return vmf->flags & FAULT_FLAG_WRITE ? VHOST_GRANT_WRITE :
 					       VHOST_GRANT_READ;
+}
+
+/*
+ * Puts in place the page table that __do_fault() has allocated, so that nothing
+ * is allocated under table_lock: a peer can make that take as long as it likes,
+ * by the limits of its memory cgroup. It is done under table_lock because
+ * vmf_insert_pfn_pmd() must not meet it; see pmd_install() for the barrier.
+ */
+static void vg_populate(struct vm_fault *vmf)
+{
+	struct mm_struct *mm = vmf->vma->vm_mm;
+	spinlock_t *ptl = pmd_lock(mm, vmf->pmd);
+
+	if (pmd_none(*vmf->pmd)) {
+		mm_inc_nr_ptes(mm);
+		smp_wmb(); /* The table is clear before it can be seen. */
+		pmd_populate(mm, vmf->pmd, vmf->prealloc_pte);
+		vmf->prealloc_pte = NULL;
+	}
+	spin_unlock(ptl);
+}
+
+static bool vg_has_page_table(struct vm_fault *vmf)
+{
+	if (!pmd_none(pmdp_get_lockless(vmf->pmd)))
+		return true;
+	if (!vmf->prealloc_pte)
+		return false;
+	vg_populate(vmf);
+	return true;
 }
 
 /*
@@ -31,10 +63,23 @@ static vm_fault_t vg_insert(struct vm_fault *vmf, struct page *page,
 {
 	unsigned long flags = vmf->vma->vm_flags;
 
+	if (!vg_has_page_table(vmf))
+		return VM_FAULT_NOPAGE;
 	if (!writable)
 		flags &= ~VM_WRITE;
 	return vmf_insert_pfn_prot(vmf->vma, vmf->address & PAGE_MASK,
 				   page_to_pfn(page), vm_get_page_prot(flags));
+}
+
+/*
+ * The only way a small granted page gets into a page table: what is not marked
+ * as touched will not be zapped by its revoke.
+ */
+static vm_fault_t vg_insert_granted(struct vg_window *w, struct vm_fault *vmf,
+				    const struct vg_found *f)
+{
+	vg_touch(w, f);
+	return vg_insert(vmf, f->page, f->writable);
 }
 
 static vm_fault_t vg_fault_hole(struct vg_window *w, struct vm_fault *vmf)
@@ -57,9 +102,8 @@ static vm_fault_t vg_fault_granted(struct vg_window *w, struct vm_fault *vmf,
 
 	if (refused && !(vmf->flags & FAULT_FLAG_USER))
 		vg_event_violation(w, vmf->pgoff, VHOST_GRANT_WRITE, true);
-	vg_touch(w, f);
 	atomic64_inc(&w->faults);
-	return vg_insert(vmf, f->page, f->writable);
+	return vg_insert_granted(w, vmf, f);
 }
 
 static void vg_fault_trace(struct vg_window *w, struct vm_fault *vmf,
@@ -70,12 +114,24 @@ static void vg_fault_trace(struct vg_window *w, struct vm_fault *vmf,
 				vg_fault_access(vmf), order, (__force int)ret);
 }
 
+/*
+ * With userfaultfd write protection, a page table may hold a marker where
+ * nothing can be inserted, and a system call of the peer would fault there for
+ * ever.
+ */
+static bool vg_vma_is_refused(struct vm_area_struct *vma)
+{
+	return userfaultfd_wp(vma);
+}
+
 static vm_fault_t vg_fault(struct vm_fault *vmf)
 {
 	struct vg_window *w = vmf->vma->vm_private_data;
 	struct vg_found f;
 	vm_fault_t ret;
 
+	if (vg_vma_is_refused(vmf->vma))
+		return VM_FAULT_SIGBUS;
 	down_read(&w->table_lock);
 	if (vg_table_lookup(w, vmf->pgoff, &f))
 		ret = vg_fault_granted(w, vmf, &f);
@@ -86,14 +142,9 @@ static vm_fault_t vg_fault(struct vm_fault *vmf)
 	return ret;
 }
 
-/*
- * The upgrade is made here, under the lock. To let the caller do it would leave
- * a moment in which the page is revoked and granted again read-only.
- */
-static vm_fault_t vg_make_writable(struct vm_fault *vmf, struct page *page)
+static void vg_zap_page(struct vm_fault *vmf)
 {
 	zap_vma_ptes(vmf->vma, vmf->address & PAGE_MASK, PAGE_SIZE);
-	return vg_insert(vmf, page, true);
 }
 
 /* A hole here is a revoke on its way: let the access find out. */
@@ -101,7 +152,26 @@ static vm_fault_t vg_mkwrite_hole(struct vg_window *w, struct vm_fault *vmf)
 {
 	struct page *scratch = vg_hole_page(w);
 
-	return scratch ? vg_make_writable(vmf, scratch) : VM_FAULT_NOPAGE;
+	if (!scratch)
+		return VM_FAULT_NOPAGE;
+	vg_zap_page(vmf);
+	return vg_insert(vmf, scratch, true);
+}
+
+/*
+ * The page that was found read-only may have been revoked since, and another
+ * one granted. The upgrade is made here, under the lock: to let the caller do
+ * it would leave a moment in which that happens again.
+ */
+static vm_fault_t vg_mkwrite_granted(struct vg_window *w, struct vm_fault *vmf,
+				     const struct vg_found *f)
+{
+	if (!f->writable) {
+		vg_event_violation(w, vmf->pgoff, VHOST_GRANT_WRITE, true);
+		return VM_FAULT_SIGBUS;
+	}
+	vg_zap_page(vmf);
+	return vg_insert_granted(w, vmf, f);
 }
 
 static vm_fault_t vg_pfn_mkwrite(struct vm_fault *vmf)
@@ -110,15 +180,13 @@ static vm_fault_t vg_pfn_mkwrite(struct vm_fault *vmf)
 	struct vg_found f;
 	vm_fault_t ret;
 
+	if (vg_vma_is_refused(vmf->vma))
+		return VM_FAULT_SIGBUS;
 	down_read(&w->table_lock);
-	if (!vg_table_lookup(w, vmf->pgoff, &f)) {
+	if (vg_table_lookup(w, vmf->pgoff, &f))
+		ret = vg_mkwrite_granted(w, vmf, &f);
+	else
 		ret = vg_mkwrite_hole(w, vmf);
-	} else if (f.writable) {
-		ret = vg_make_writable(vmf, f.page);
-	} else {
-		vg_event_violation(w, vmf->pgoff, VHOST_GRANT_WRITE, true);
-		ret = VM_FAULT_SIGBUS;
-	}
 	up_read(&w->table_lock);
 	vg_fault_trace(w, vmf, 0, ret);
 	return ret;
@@ -126,7 +194,7 @@ static vm_fault_t vg_pfn_mkwrite(struct vm_fault *vmf)
 
 /*
  * With userfaultfd write protection, page tables may appear without our lock,
- * and inserting over one is a warning.
+ * and inserting over one is a warning: such mappings are refused.
  */
 static bool vg_vma_takes_huge(struct vm_fault *vmf)
 {
@@ -135,7 +203,7 @@ static bool vg_vma_takes_huge(struct vm_fault *vmf)
 	pgoff_t first = linear_page_index(vma, addr);
 
 	return addr >= vma->vm_start && addr + PMD_SIZE <= vma->vm_end &&
-	       IS_ALIGNED(first, VG_BLOCK_PAGES) && !userfaultfd_wp(vma);
+	       IS_ALIGNED(first, VG_BLOCK_PAGES) && !vg_vma_is_refused(vma);
 }
 
 /*

@@ -63,14 +63,16 @@
  *   peer's mmap_lock or VMA lock
  *     vg_window.table_lock	for reading: look up, and install in the page
  *				table; for writing, to install a huge entry
- *	 page table locks, reclaim (page tables), mmu notifiers of the peer
+ *	 page table locks, mmu notifiers of the peer; nothing is allocated
  *	 vg_space.event_lock
  *
  * The mm of the owner exits or the space is released: revoke_lock of each
  * window, with nothing held but SRCU of the mmu notifiers.
  *
- * No lock of a peer is ever taken by a revoke except i_mmap_rwsem of the window
- * and page table locks, which a peer cannot hold while it sleeps or runs.
+ * A peer cannot hold up a revoke: of the locks that a revoke takes, its faults
+ * hold table_lock and page table locks, its mmap() and munmap() i_mmap_rwsem,
+ * and under none of them is memory allocated or anything waited for that the
+ * peer could bring about.
  */
 #ifndef _MM_VHOST_GRANT_INTERNAL_H
 #define _MM_VHOST_GRANT_INTERNAL_H

@@ -6,10 +6,14 @@
  * Works in the owner's context, without any lock of ours.
  */
 #include <linux/file.h>
+#include <linux/highmem.h>
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
+#include <uapi/linux/falloc.h>
 #include <uapi/linux/fcntl.h>
 
 #include "internal.h"
@@ -43,6 +47,70 @@ static int vg_source_check_file(struct vg_source *src, u64 end)
 	return end > (u64)i_size_read(file_inode(file)) ? -ENXIO : 0;
 }
 
+#ifdef CONFIG_HUGETLBFS
+static bool vg_hugetlb_has_hole(struct file *file, u64 pos, u64 end)
+{
+	u64 step = huge_page_size(hstate_file(file));
+	struct folio *folio;
+
+	for (pos = round_down(pos, step); pos < end; pos += step) {
+		folio = filemap_get_folio(file->f_mapping, pos >> PAGE_SHIFT);
+		if (IS_ERR(folio))
+			return true;
+		folio_put(folio);
+	}
+	return false;
+}
+
+/*
+ * memfd_pin_folios() fills a hole of a hugetlb file from the pages that others
+ * have reserved (mm/memfd.c, memfd_alloc_folio()), so no hole may be left for
+ * it. fallocate() needs the inode's lock: called with it held shared, returns
+ * with it held shared.
+ */
+static int vg_source_fill(struct vg_source *src, u64 end)
+{
+	struct inode *inode = file_inode(src->file);
+	int ret;
+
+	if (!(src->file->f_mode & FMODE_WRITE))
+		return -EACCES;
+	inode_unlock_shared(inode);
+	ret = vfs_fallocate(src->file, FALLOC_FL_KEEP_SIZE, src->pos,
+			    end - src->pos);
+	inode_lock_shared(inode);
+	return ret == -ENOSPC ? -ENOMEM : ret;
+}
+#else
+static bool vg_hugetlb_has_hole(struct file *file, u64 pos, u64 end)
+{
+	return false;
+}
+
+static int vg_source_fill(struct vg_source *src, u64 end)
+{
+	return 0;
+}
+#endif
+
+/* Once more after each fill: the file may have changed meanwhile. */
+static int vg_source_prepare(struct vg_source *src, u64 end)
+{
+	int ret;
+
+	for (;;) {
+		ret = vg_source_check_file(src, end);
+		if (ret || !vg_file_is_hugetlb(src->file) ||
+		    !vg_hugetlb_has_hole(src->file, src->pos, end))
+			return ret;
+		ret = vg_source_fill(src, end);
+		if (ret)
+			return ret;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+}
+
 /**
  * vg_source_open() - Check the source of a MAP entry
  * @src: filled in; vg_source_close() when this returned 0
@@ -68,7 +136,7 @@ int vg_source_open(struct vg_source *src,
 	if (!src->file)
 		return -EBADF;
 	inode_lock_shared(file_inode(src->file));
-	ret = vg_source_check_file(src, entry->source + entry->length);
+	ret = vg_source_prepare(src, entry->source + entry->length);
 	if (ret)
 		vg_source_close(src);
 	return ret;
@@ -118,40 +186,81 @@ static bool vg_address_is_readonly(unsigned long addr)
 	return true;
 }
 
-/* Pins pages into the slots, one pin each; what was pinned stays there. */
-static int vg_pin_address(struct vg_source *src, struct vg_entry *e)
+/*
+ * Pins the pages from slot @i on, one pin each. Returns how many it pinned. The
+ * slots after those are cleared: GUP may have left pages there that it gave up.
+ */
+static long vg_pin_addresses(struct vg_source *src, struct vg_entry *e,
+			     unsigned int i)
 {
 	unsigned int flags = FOLL_LONGTERM | (src->write ? FOLL_WRITE : 0);
-	unsigned int done = 0;
+	unsigned long addr = src->pos + (u64)i * PAGE_SIZE;
+	unsigned int first;
 	long n;
 
-	while (done < e->nr) {
-		unsigned long addr = src->pos + (u64)done * PAGE_SIZE;
+	n = pin_user_pages_fast(addr, e->nr - i, flags,
+				(struct page **)e->slots + i);
+	first = i + max(n, 0L);
+	memset(e->slots + first, 0, (e->nr - first) * sizeof(*e->slots));
+	if (n == -EFAULT && src->write && vg_address_is_readonly(addr))
+		return -EACCES;
+	return n ? n : -EFAULT;
+}
 
-		n = pin_user_pages_fast(addr, e->nr - done, flags,
-					(struct page **)e->slots + done);
-		if (n == -EFAULT && src->write && vg_address_is_readonly(addr))
-			return -EACCES;
-		if (n <= 0)
-			return n ? n : -EFAULT;
-		done += n;
+static int vg_pin_address(struct vg_source *src, struct vg_entry *e)
+{
+	unsigned int done;
+	long n;
+
+	for (done = 0; done < e->nr; done += n) {
+		n = vg_pin_addresses(src, e, done);
+		if (n < 0)
+			return n;
 	}
 	return 0;
+}
+
+/*
+ * fallocate() leaves pages in a tmpfs file that are cleared when somebody
+ * first uses them. That is now: memfd_pin_folios() does not do it.
+ */
+static void vg_clear_unused(struct folio *folio)
+{
+	if (folio_test_uptodate(folio))
+		return;
+	folio_lock(folio);
+	if (!folio_test_uptodate(folio)) {
+		folio_zero_range(folio, 0, folio_size(folio));
+		flush_dcache_folio(folio);
+		folio_mark_uptodate(folio);
+	}
+	folio_unlock(folio);
+}
+
+/* Pins one folio. Returns the page of it that is at @pos, or ERR_PTR(). */
+static struct page *vg_pin_folio(struct vg_source *src, u64 pos, u64 length)
+{
+	struct folio *folio;
+	pgoff_t offset;
+	long n;
+
+	n = memfd_pin_folios(src->file, pos, pos + length - 1, &folio, 1,
+			     &offset);
+	if (n != 1)
+		return ERR_PTR(n ? n : -EFAULT);
+	vg_clear_unused(folio);
+	return folio_page(folio, offset >> PAGE_SHIFT);
 }
 
 static int vg_pin_file_page(struct vg_source *src, struct vg_entry *e,
 			    unsigned int i)
 {
-	loff_t pos = src->pos + (u64)i * PAGE_SIZE;
-	struct folio *folio;
-	pgoff_t offset;
-	long n;
+	struct page *page;
 
-	n = memfd_pin_folios(src->file, pos, pos + PAGE_SIZE - 1, &folio, 1,
-			     &offset);
-	if (n != 1)
-		return n ? n : -EFAULT;
-	e->slots[i] = (unsigned long)folio_page(folio, offset >> PAGE_SHIFT);
+	page = vg_pin_folio(src, src->pos + (u64)i * PAGE_SIZE, PAGE_SIZE);
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	e->slots[i] = (unsigned long)page;
 	return 0;
 }
 
@@ -176,8 +285,11 @@ static bool vg_is_block(const struct vg_entry *e)
 	       e->nr == VG_BLOCK_PAGES;
 }
 
-static bool vg_folio_has_block(struct folio *folio, struct page *first)
+/* Whether a block is within one folio, and aligned in memory. */
+static bool vg_is_folio_block(struct page *first)
 {
+	struct folio *folio = page_folio(first);
+
 	return IS_ALIGNED(page_to_pfn(first), VG_BLOCK_PAGES) &&
 	       folio_page_idx(folio, first) + VG_BLOCK_PAGES <=
 	       folio_nr_pages(folio);
@@ -186,20 +298,14 @@ static bool vg_folio_has_block(struct folio *folio, struct page *first)
 /* Returns 1 if the block of the file is not an aligned part of one folio. */
 static int vg_pin_file_block(struct vg_source *src, struct vg_entry *e)
 {
-	struct folio *folio;
-	struct page *first;
-	pgoff_t offset;
-	long n;
+	struct page *first = vg_pin_folio(src, src->pos, PMD_SIZE);
 	int ret;
 
-	n = memfd_pin_folios(src->file, src->pos, src->pos + PMD_SIZE - 1,
-			     &folio, 1, &offset);
-	if (n != 1)
-		return n ? n : -EFAULT;
-	first = folio_page(folio, offset >> PAGE_SHIFT);
-	ret = vg_folio_has_block(folio, first) ? vg_make_huge(e, first) : 1;
+	if (IS_ERR(first))
+		return PTR_ERR(first);
+	ret = vg_is_folio_block(first) ? vg_make_huge(e, first) : 1;
 	if (ret)
-		unpin_folios(&folio, 1);
+		unpin_user_page(first);
 	return ret;
 }
 
@@ -229,7 +335,7 @@ static bool vg_slots_are_block(const struct vg_entry *e)
 	struct page *first = vg_slot_page(e->slots[0]);
 	unsigned int i;
 
-	if (!vg_is_block(e) || !vg_folio_has_block(page_folio(first), first))
+	if (!vg_is_block(e) || !vg_is_folio_block(first))
 		return false;
 	for (i = 1; i < e->nr; i++)
 		if (vg_slot_page(e->slots[i]) != nth_page(first, i))
