@@ -4,6 +4,7 @@
  * have changed nothing, so most tests end with a look at the window.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -982,6 +983,50 @@ TEST_F(abi, control_over_socket)
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(0, probe_read(self->map, &value));
+}
+
+/* A manager opens the device; who makes the first window is the owner. */
+static int become_owner(abi_fixture *self, int space, int socket)
+{
+	struct window window;
+
+	if (space_window(space, PAGE, 0, &window) ||
+	    space_map(space, window.id, 0, self->memory, PAGE, R) ||
+	    fd_send(socket, window.fd))
+		return 1;
+	pause();
+	return 2;
+}
+
+TEST_F(abi, first_window_chooses_owner)
+{
+	struct vhost_grant_info info;
+	struct window window;
+	int sockets[2], space = space_open(), fd;
+	uint64_t value = 0;
+	pid_t pid;
+	char *map;
+
+	ASSERT_LE(0, space);
+	ASSERT_EQ(0, space_info(space, &info));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
+	ASSERT_EQ(0, madvise(self->memory, PAGES * PAGE, MADV_DOFORK));
+	pid = fork();
+	if (!pid)
+		_exit(become_owner(self, space, sockets[1]));
+	fd = fd_receive(sockets[0]);
+	ASSERT_LE(0, fd);
+	map = window_mmap(fd, 0, PAGE, PROT_READ);
+	ASSERT_NE(NULL, map);
+	EXPECT_EQ(0, probe_read(map, &value));
+	EXPECT_EQ(TAG, value);
+	EXPECT_EQ(-EXDEV, space_window(space, PAGE, 0, &window));
+	EXPECT_EQ(1, fdinfo_number(space, "windows"));
+	kill(pid, SIGKILL);
+	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+	EXPECT_EQ(SIGBUS, probe_read(map, &value));
+	/* The space is of a process that is no more. */
+	EXPECT_EQ(-EXDEV, space_window(space, PAGE, 0, &window));
 }
 
 /* The owner is the mm, not the thread. */

@@ -272,13 +272,14 @@ TEST_F(hole, scratch_costs_one_page)
 
 	ASSERT_EQ(0, scratch_on(self));
 	before = proc_meminfo("MemFree");
-	EXPECT_EQ(WINDOW_LENGTH / PAGE,
-		  peer_call(&self->peer, touch_all, 0, WINDOW_LENGTH));
+	EXPECT_EQ(MIB(16) / PAGE,
+		  peer_call(&self->peer, touch_all, 0, MIB(16)));
 	after = proc_meminfo("MemFree");
-	EXPECT_GT((long)WINDOW_LENGTH / 4, before - after);
+	EXPECT_GT((long)MIB(8), before - after);
 	EXPECT_EQ(0, proc_status(getpid(), "VmPin"));
 	ASSERT_EQ(0, scratch_off(self));
-	EXPECT_EQ(0, peer_call(&self->peer, touch_all, 0, WINDOW_LENGTH));
+	EXPECT_EQ(0, peer_call(&self->peer, touch_all, 0, MIB(1)));
+	EXPECT_EQ(0, peer_call(&self->peer, touch_all, MIB(15), MIB(16)));
 }
 
 /* The owner hears of accesses to scratch, too. */

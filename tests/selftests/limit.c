@@ -315,7 +315,7 @@ TEST_F(limit, memcg_of_the_table)
 {
 	char *memory = source_pages(PAGE);
 	struct vhost_grant_map_entry *entries;
-	const unsigned int n = 32768;
+	const unsigned int n = 8192;
 	const char *reason;
 	unsigned int i;
 	long before, after;

@@ -894,6 +894,26 @@ TEST_F(source, hole_of_memfd)
 	memfd_hole(_metadata, self, 0);
 }
 
+/* Pages that fallocate() left in the file have not been cleared yet. */
+TEST_F(source, fallocated_memfd)
+{
+	char *poison = source_pages(MIB(8));
+	int memfd = source_memfd(MIB(1), 0);
+	uint64_t value, i;
+
+	memset(poison, 0xa5, MIB(8));
+	ASSERT_EQ(0, munmap(poison, MIB(8)));
+	ASSERT_EQ(0, fallocate(memfd, 0, 0, MIB(1)));
+	ASSERT_EQ(0, map_file(self, memfd, MIB(1), RW));
+	for (i = 0; i < MIB(1); i += 512) {
+		EXPECT_EQ(0, probe_read(self->map + i, &value));
+		EXPECT_EQ(0, value);
+	}
+	EXPECT_EQ(0, probe_write(self->map, 5));
+	ASSERT_EQ(8, pread(memfd, &value, 8, 0));
+	EXPECT_EQ(5, value);
+}
+
 /* Huge pages go back to a pool as they are: fill it with poison first. */
 TEST_F(source, hole_of_hugetlb)
 {
@@ -925,6 +945,31 @@ TEST_F(source, hugetlb_accounting)
 	EXPECT_EQ(reserved, source_reserved_hugetlb());
 	close(memfd);
 	EXPECT_EQ(reserved, source_reserved_hugetlb());
+}
+
+/* To fill a hole is to write; what is there may be read. */
+TEST_F(source, readonly_hugetlb_hole)
+{
+	int memfd, readonly;
+	uint64_t value = 3;
+	char path[64];
+	void *map;
+
+	if (source_reserve_hugetlb(HUGE))
+		SKIP(return, "no free hugetlb pages");
+	memfd = source_memfd(HUGE, MFD_HUGETLB | MFD_HUGE_2MB);
+	ASSERT_LE(0, memfd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd);
+	readonly = open(path, O_RDONLY);
+	ASSERT_LE(0, readonly);
+	EXPECT_EQ(-EACCES, map_file(self, readonly, HUGE, R));
+	EXPECT_TRUE(nothing_granted(self));
+	map = mmap(NULL, HUGE, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	*(volatile uint64_t *)map = value;
+	EXPECT_EQ(0, map_file(self, readonly, HUGE, R));
+	EXPECT_EQ(0, probe_read(self->map, &value));
+	EXPECT_EQ(3, value);
 }
 
 TEST_F(source, hugetlb_of_others)

@@ -14,8 +14,8 @@
 #define LOG_FACILITY_KERNEL 0
 
 /* Whatever their level, these say that the kernel is in trouble. */
-#define TROUBLE "WARNING|BUG|KASAN|KCSAN|UBSAN|lockdep|possible recursive|" \
-	"INFO: .*(hung|rcu|task)|kmemleak: [0-9]+ new|Oops|stall|" \
+#define TROUBLE "WARNING|BUG|KASAN|KCSAN|UBSAN|lockdep is|possible recursive|" \
+	"INFO: .*(hung|rcu|task|non-static)|kmemleak: [0-9]+ new|Oops|stall|" \
 	"general protection|unable to handle|Bad page|refcount_t|ODEBUG"
 
 /* Records of other parts of the kernel that our tests provoke on purpose. */

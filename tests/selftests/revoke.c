@@ -3,8 +3,14 @@
  * A revoke is final when the call returns: for every peer, in every state it
  * may be in, and on every way that ends a grant.
  */
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "kselftest_harness.h"
 #include "mark.h"
@@ -483,6 +489,60 @@ TEST_F(holders, busy_with_its_own_memory)
 	peer.shared->stop = 1;
 	EXPECT_EQ(0, peer_end(&peer));
 	EXPECT_GT(PROMPTLY, worst);
+	peer_stop(&peer);
+}
+
+/* A thread of the peer hangs in the kernel, half way through its copy. */
+static void *hang(void *argument)
+{
+	struct iovec *iov = argument;
+	int pipes[2];
+
+	if (!pipe(pipes))
+		writev(pipes[1], iov, 2);
+	return NULL;
+}
+
+static long hang_in_userfaultfd(struct peer_view *view, unsigned long a,
+				unsigned long b)
+{
+	static struct iovec iov[2];
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = {
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	struct pollfd fault = { .events = POLLIN };
+	pthread_t thread;
+
+	(void)b;
+	fault.fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	iov[0] = (struct iovec){ view->map + a, 64 };
+	iov[1] = (struct iovec){ source_pages(PAGE), 64 };
+	range.range.start = (uintptr_t)iov[1].iov_base;
+	range.range.len = PAGE;
+	if (fault.fd < 0 || ioctl(fault.fd, UFFDIO_API, &api) ||
+	    ioctl(fault.fd, UFFDIO_REGISTER, &range))
+		return -1;
+	if (pthread_create(&thread, NULL, hang, iov))
+		return -1;
+	return poll(&fault, 1, 10000) == 1 ? 0 : -1;
+}
+
+TEST_F(holders, hanging_in_userfaultfd)
+{
+	struct peer peer;
+	uint64_t start;
+
+	ASSERT_EQ(0, peer_start(&peer, PEER_PROCESS, self->window.fd,
+				WINDOW_LENGTH));
+	ASSERT_EQ(GOOD, peer_peek(&peer, 0));
+	if (peer_call(&peer, hang_in_userfaultfd, 0, 0))
+		SKIP(return, "the kernel has no userfaultfd");
+	start = now_ns();
+	ASSERT_EQ(0, space_unmap(self->space, self->window.id, 0, PAGE));
+	EXPECT_GT(PROMPTLY, now_ns() - start);
+	EXPECT_EQ(-SIGBUS, peer_peek(&peer, 0));
+	EXPECT_EQ(0, proc_status(getpid(), "VmPin"));
 	peer_stop(&peer);
 }
 
