@@ -170,7 +170,8 @@ enum vhost_grant_window_flags {
  * The size costs nothing: memory is used only for what is granted.
  *
  * Return: 0 or -1 with errno set to EINVAL, E2BIG, ERANGE (larger than
- * @out_max_window_size), EXDEV, EFAULT, ENOSPC, ENOMEM, EMFILE or ENFILE.
+ * @out_max_window_size), EXDEV, EFAULT, ENOSPC, ENOMEM, EMFILE, ENFILE or
+ * EINTR.
  */
 struct vhost_grant_create_window {
 	__u32 size;

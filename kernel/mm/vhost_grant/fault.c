@@ -43,10 +43,13 @@ static void vg_populate(struct vm_fault *vmf)
 	spin_unlock(ptl);
 }
 
+/* Not if another thread has meanwhile put a huge entry there: then try again. */
 static bool vg_has_page_table(struct vm_fault *vmf)
 {
-	if (!pmd_none(pmdp_get_lockless(vmf->pmd)))
-		return true;
+	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
+
+	if (!pmd_none(pmd))
+		return !pmd_leaf(pmd);
 	if (!vmf->prealloc_pte)
 		return false;
 	vg_populate(vmf);

@@ -286,7 +286,8 @@ struct vg_ucmd {
  * struct vg_ioctl - Row of an ioctl table
  * @cmd: number
  * @size: of the argument structure
- * @owner_only: refused to every process but the owner
+ * @owner_only: refused to every process but the owner, and as long as there is
+ *	none
  * @fn: gets the object of the file
  */
 struct vg_ioctl {

@@ -135,7 +135,6 @@ static const struct vg_ioctl vg_space_ioctls[] = {
 	{
 		.cmd = VHOST_GRANT_CREATE_WINDOW,
 		.size = sizeof(struct vhost_grant_create_window),
-		.owner_only = true,
 		.fn = vg_window_create,
 	},
 	{
@@ -163,12 +162,14 @@ static const struct vg_ioctl vg_space_ioctls[] = {
 	},
 };
 
-/* A space without an owner has no window that could be controlled. */
-static bool vg_space_is_owner(struct vg_space *space)
+/* A space without an owner has no window yet that could be controlled. */
+static int vg_space_check_owner(struct vg_space *space)
 {
 	struct mm_struct *mm = READ_ONCE(space->mm);
 
-	return !mm || mm == current->mm;
+	if (!mm)
+		return -ENOENT;
+	return mm == current->mm ? 0 : -EXDEV;
 }
 
 static long vg_space_ioctl(struct file *file, unsigned int cmd,
@@ -176,12 +177,14 @@ static long vg_space_ioctl(struct file *file, unsigned int cmd,
 {
 	struct vg_space *space = file->private_data;
 	const struct vg_ioctl *op;
+	int ret;
 
 	op = vg_ioctl_find(vg_space_ioctls, ARRAY_SIZE(vg_space_ioctls), cmd);
 	if (!op)
 		return -ENOTTY;
-	if (op->owner_only && !vg_space_is_owner(space))
-		return -EXDEV;
+	ret = op->owner_only ? vg_space_check_owner(space) : 0;
+	if (ret)
+		return ret;
 	return vg_ioctl_run(op, space, (void __user *)arg);
 }
 
@@ -235,7 +238,7 @@ static int vg_space_bind_locked(struct vg_space *space)
  * Not at open(), so that a manager can open the device and pass it to a VMM
  * that may not.
  *
- * Return: 0, -EXDEV if another process is the owner, or -ENOMEM.
+ * Return: 0, -EXDEV if another process is the owner, -ENOMEM or -EINTR.
  */
 int vg_space_bind(struct vg_space *space)
 {
