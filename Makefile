@@ -91,7 +91,7 @@ overlay: ## put the kernel code into a kernel tree (LINUX=dir)
 lab-shell: module payload ## a shell on a lab machine that has the modules and the tests
 	@$(BOOT) --payload $(B)/payload/tests --shell
 
-debug-kernel: source ## build the kernel of the debug lane (about 15 minutes, once)
+debug-kernel: source ## build the kernel of the debug lane (10 to 15 minutes, once)
 	@$(LAB)/debug-kernel
 
 clean: ## remove what was built here
@@ -132,4 +132,4 @@ stage-static: source
 stage-lab: module payload
 	@$(LAB)/stage $(R)/$(LANE).tap "Testing on the $(LANE) machine" \
 		$(BOOT) --payload $(P) --run './run-tests selftests kvm' \
-		--timeout $(if $(filter debug,$(LANE)),2400,1000) --log $(R)/$(LANE).log
+		--timeout $(if $(filter debug,$(LANE)),3600,1200) --log $(R)/$(LANE).log
