@@ -99,7 +99,7 @@ static bool kernel_has(const char *symbol)
 	return found;
 }
 
-/* Why there is nothing to be counted here, or NULL. */
+/* Why there are no huge mappings to be counted here, or NULL. */
 static const char *no_huge_mappings(huge_fixture *self)
 {
 	struct vhost_grant_info info;
@@ -113,16 +113,13 @@ static const char *no_huge_mappings(huge_fixture *self)
 	return NULL;
 }
 
-#define NEED_HUGE_MAPPINGS() do {					\
-	if (no_huge_mappings(self))					\
-		SKIP(return, "%s", no_huge_mappings(self));		\
-} while (0)
-
 TEST_F(huge, one_fault_for_all)
 {
+	const char *reason = no_huge_mappings(self);
 	uint64_t value;
 
-	NEED_HUGE_MAPPINGS();
+	if (reason)
+		SKIP(return, "%s", reason);
 	ASSERT_EQ(0, grant(self, BASE, 0, SOURCE_LENGTH, RW));
 	EXPECT_EQ(2, faults_to_read(self, self->map + BASE, 0,
 				    SOURCE_LENGTH));
@@ -138,9 +135,11 @@ TEST_F(huge, one_fault_for_all)
 
 TEST_F(huge, one_fault_by_writing)
 {
+	const char *reason = no_huge_mappings(self);
 	uint64_t i;
 
-	NEED_HUGE_MAPPINGS();
+	if (reason)
+		SKIP(return, "%s", reason);
 	ASSERT_EQ(0, grant(self, BASE, 0, HUGE, RW));
 	for (i = 0; i < HUGE; i += PAGE)
 		EXPECT_EQ(0, probe_write(self->map + BASE + i + 8, i));
@@ -165,7 +164,10 @@ TEST_F(huge, readonly)
 
 TEST_F(huge, readonly_one_fault)
 {
-	NEED_HUGE_MAPPINGS();
+	const char *reason = no_huge_mappings(self);
+
+	if (reason)
+		SKIP(return, "%s", reason);
 	ASSERT_EQ(0, grant(self, BASE, 0, HUGE, R));
 	EXPECT_EQ(1, faults_to_read(self, self->map + BASE, 0, HUGE));
 }
@@ -251,9 +253,11 @@ TEST_F(huge, pin_of_the_whole)
 /* After all is revoked the place can have a huge page again. */
 TEST_F(huge, grant_again)
 {
+	const char *reason = no_huge_mappings(self);
 	int round;
 
-	NEED_HUGE_MAPPINGS();
+	if (reason)
+		SKIP(return, "%s", reason);
 	for (round = 0; round < 20; round++) {
 		uint64_t offset = round % 2 ? HUGE : 0;
 

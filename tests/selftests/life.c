@@ -331,7 +331,7 @@ TEST_F(life, destroy_during_faults)
 struct crowd {
 	life_fixture *self;
 	atomic_int stop;
-	_Atomic uint32_t window;
+	atomic_uint window;
 	atomic_ulong rounds;
 	atomic_ulong strange;
 };

@@ -715,13 +715,9 @@ static char *find_mapping(const char *name)
 	unsigned long start = 0;
 	char line[512];
 
-	while (file && fgets(line, sizeof(line), file))
+	while (file && !start && fgets(line, sizeof(line), file))
 		if (strstr(line, name))
-			break;
-		else
-			line[0] = '\0';
-	if (file && line[0])
-		sscanf(line, "%lx", &start);
+			sscanf(line, "%lx", &start);
 	if (file)
 		fclose(file);
 	return (char *)start;

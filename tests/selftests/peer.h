@@ -34,7 +34,7 @@ struct peer_shared {
 	atomic_ulong rounds;
 	atomic_ulong refused;
 	atomic_ulong wrong;
-	_Atomic uint64_t words[64];
+	atomic_ulong words[64];
 };
 
 struct peer_view {
