@@ -52,7 +52,8 @@
  *  - EFAULT: the argument cannot be read or written, or the source is not
  *    ordinary memory of the owner (nothing mapped, device memory, a page that
  *    the kernel reserves, another window)
- *  - EACCES: RW asked for memory that the owner itself may only read; a source
+ *  - EACCES: RW asked for memory that the owner itself may only read, or that
+ *    is a file's of a file system that keeps it elsewhere; a source
  *    file that is not open for reading; a hole of a hugetlb file that is not
  *    open for writing; an executable mmap of a window
  *  - EPERM: RW asked for a file sealed against writing
@@ -65,7 +66,9 @@
  *  - ENOSPC: a limit of %VHOST_GRANT_GET_INFO is reached: windows, grants; for
  *    mmap(): VMAs; for KVM: bindings
  *  - ENOMEM: RLIMIT_MEMLOCK of the owner, its memory cgroup, or kernel memory.
- *    Never returned by %VHOST_GRANT_UNMAP and %VHOST_GRANT_DESTROY_WINDOW
+ *    Granted pages are counted one by one against the limit, as VmPin, beside
+ *    what is mlocked; to grant one page of a huge page pins all of it. Never
+ *    returned by %VHOST_GRANT_UNMAP and %VHOST_GRANT_DESTROY_WINDOW
  *  - EMFILE, ENFILE: no file descriptor left
  *  - EINTR: a signal arrived; the entry was not done
  */
@@ -115,7 +118,8 @@ enum vhost_grant_feature {
  * @out_max_grants: most table entries of one window. A grant takes one for each
  *	2 MiB aligned block of the window that it touches
  * @out_max_windows: most windows of one space
- * @out_max_vmas: most mappings (VMAs) of one window, of all peers together
+ * @out_max_vmas: most mappings (VMAs) of one window, of all peers together: give
+ *	peers that do not trust each other windows of their own
  * @out_max_bindings: most native KVM memslots of one window
  * @out_max_events: events that are queued until the owner reads them
  *
@@ -161,7 +165,8 @@ enum vhost_grant_window_flags {
  * @length: size of the window in bytes, a multiple of the page size
  * @out_fd: file descriptor of the window, close-on-exec. It carries access,
  *	never control
- * @out_window: id of the window in this space, not used again soon
+ * @out_window: id of the window in this space, not 0. It is not used again until
+ *	all others have been
  *
  * The first call makes the caller the owner of the space. When its memory goes
  * away (exit, exec), everything it granted is revoked, even if another process
@@ -212,7 +217,8 @@ enum vhost_grant_map_flags {
  * All or nothing: an entry that fails grants no page of its range. A hole of
  * the source file is filled with zeros. The pages stay pinned until they are
  * revoked, whatever happens to the source: memory that the owner replaces
- * (munmap, MADV_DONTNEED, truncate, hole punch) leaves the old pages granted.
+ * (munmap, MADV_DONTNEED, truncate, hole punch) leaves the old pages granted. A
+ * file cannot be sealed against writing while a page of it is granted.
  */
 struct vhost_grant_map_entry {
 	__aligned_u64 iova;
@@ -377,7 +383,8 @@ enum vhost_grant_event_type {
  *
  * read() returns as many whole events as fit, oldest first, and blocks while
  * there is none unless O_NONBLOCK is set (EAGAIN). A buffer smaller than one
- * event is EINVAL. poll() reports POLLIN.
+ * event is EINVAL. poll() reports POLLIN. Events will always have this size;
+ * skip those of a type that you do not know.
  */
 struct vhost_grant_event {
 	__u32 type;
@@ -393,7 +400,7 @@ struct vhost_grant_event {
  * @VHOST_GRANT_HOLE_FAULT: SIGBUS for a process, EFAULT for a system call, an
  *	exit of KVM_RUN for a guest
  * @VHOST_GRANT_HOLE_SCRATCH: one page of memory, private to this window, zero
- *	at first, the same page in every hole
+ *	at first, the same page in every hole and for every peer of the window
  */
 enum vhost_grant_hole {
 	VHOST_GRANT_HOLE_FAULT		= 0,

@@ -42,7 +42,7 @@ static void vg_binding_invalidate(struct vhost_grant_binding *b,
 	ranges[nr - 1].end = end;
 }
 
-void vg_bindings_invalidate(struct vg_window *w,
+void vg_bindings_invalidate(struct vhost_grant_window *w,
 			    struct vhost_grant_range *ranges, unsigned int nr)
 {
 	struct vhost_grant_binding *b;
@@ -56,7 +56,7 @@ void vg_bindings_invalidate(struct vg_window *w,
 static struct vhost_grant_window *vg_window_from_file(struct file *file,
 						      pgoff_t *npages)
 {
-	struct vg_window *w = file->private_data;
+	struct vhost_grant_window *w = file->private_data;
 
 	if (!vg_file_is_window(file))
 		return ERR_PTR(-EINVAL);
@@ -91,7 +91,7 @@ static void vg_unbind(struct vhost_grant_window *w,
 	up_write(&w->bindings_lock);
 }
 
-static void vg_give_granted(struct vg_window *w, const struct vg_found *f,
+static void vg_give_granted(struct vhost_grant_window *w, const struct vg_found *f,
 			    struct vhost_grant_page *out)
 {
 	struct vg_entry *e = f->entry;
@@ -108,7 +108,7 @@ static void vg_give_granted(struct vg_window *w, const struct vg_found *f,
 	atomic64_inc(&w->faults);
 }
 
-static int vg_give_hole(struct vg_window *w, pgoff_t index, u32 access,
+static int vg_give_hole(struct vhost_grant_window *w, pgoff_t index, u32 access,
 			struct vhost_grant_page *out)
 {
 	struct page *scratch = vg_hole_page(w);
@@ -120,7 +120,7 @@ static int vg_give_hole(struct vg_window *w, pgoff_t index, u32 access,
 	return 0;
 }
 
-static int vg_give_page(struct vg_window *w, pgoff_t index, bool write,
+static int vg_give_page(struct vhost_grant_window *w, pgoff_t index, bool write,
 			struct vhost_grant_page *out)
 {
 	u32 access = write ? VHOST_GRANT_WRITE : VHOST_GRANT_READ;

@@ -63,7 +63,7 @@ static void vg_events_push(struct vg_space *space,
 		wake_up_interruptible_poll(&space->event_wait, EPOLLIN);
 }
 
-void vg_event_violation(struct vg_window *w, pgoff_t index, u32 access,
+void vg_event_violation(struct vhost_grant_window *w, pgoff_t index, u32 access,
 			bool readonly)
 {
 	struct vhost_grant_event event = {
@@ -80,7 +80,7 @@ void vg_event_violation(struct vg_window *w, pgoff_t index, u32 access,
 	vg_events_push(w->space, &event);
 }
 
-void vg_event_peer_gone(struct vg_window *w)
+void vg_event_peer_gone(struct vhost_grant_window *w)
 {
 	struct vhost_grant_event event = {
 		.type = VHOST_GRANT_EVENT_PEER_GONE,

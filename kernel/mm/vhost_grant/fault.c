@@ -8,7 +8,6 @@
  */
 #include <linux/mm.h>
 #include <linux/page_table_check.h>
-#include <linux/pfn_t.h>
 #include <linux/userfaultfd_k.h>
 
 #include <asm/pgalloc.h>
@@ -43,7 +42,7 @@ static void vg_populate(struct vm_fault *vmf)
 	spin_unlock(ptl);
 }
 
-/* Not if another thread has meanwhile put a huge entry there: then try again. */
+/* Not if another thread has put a huge entry there meanwhile: try again. */
 static bool vg_has_page_table(struct vm_fault *vmf)
 {
 	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
@@ -78,14 +77,14 @@ static vm_fault_t vg_insert(struct vm_fault *vmf, struct page *page,
  * The only way a small granted page gets into a page table: what is not marked
  * as touched will not be zapped by its revoke.
  */
-static vm_fault_t vg_insert_granted(struct vg_window *w, struct vm_fault *vmf,
+static vm_fault_t vg_insert_granted(struct vhost_grant_window *w, struct vm_fault *vmf,
 				    const struct vg_found *f)
 {
 	vg_touch(w, f);
 	return vg_insert(vmf, f->page, f->writable);
 }
 
-static vm_fault_t vg_fault_hole(struct vg_window *w, struct vm_fault *vmf)
+static vm_fault_t vg_fault_hole(struct vhost_grant_window *w, struct vm_fault *vmf)
 {
 	struct page *scratch = vg_hole_page(w);
 
@@ -98,7 +97,7 @@ static vm_fault_t vg_fault_hole(struct vg_window *w, struct vm_fault *vmf)
  * pfn_mkwrite, and KVM, which does not retry, always finds a page table entry
  * to tell it why. The user's own access is counted there, KVM's here.
  */
-static vm_fault_t vg_fault_granted(struct vg_window *w, struct vm_fault *vmf,
+static vm_fault_t vg_fault_granted(struct vhost_grant_window *w, struct vm_fault *vmf,
 				   const struct vg_found *f)
 {
 	bool refused = (vmf->flags & FAULT_FLAG_WRITE) && !f->writable;
@@ -109,7 +108,7 @@ static vm_fault_t vg_fault_granted(struct vg_window *w, struct vm_fault *vmf,
 	return vg_insert_granted(w, vmf, f);
 }
 
-static void vg_fault_trace(struct vg_window *w, struct vm_fault *vmf,
+static void vg_fault_trace(struct vhost_grant_window *w, struct vm_fault *vmf,
 			   unsigned int order, vm_fault_t ret)
 {
 	trace_vhost_grant_fault(w->space->id, w->id,
@@ -129,7 +128,7 @@ static bool vg_vma_is_refused(struct vm_area_struct *vma)
 
 static vm_fault_t vg_fault(struct vm_fault *vmf)
 {
-	struct vg_window *w = vmf->vma->vm_private_data;
+	struct vhost_grant_window *w = vmf->vma->vm_private_data;
 	struct vg_found f;
 	vm_fault_t ret;
 
@@ -151,7 +150,7 @@ static void vg_zap_page(struct vm_fault *vmf)
 }
 
 /* A hole here is a revoke on its way: let the access find out. */
-static vm_fault_t vg_mkwrite_hole(struct vg_window *w, struct vm_fault *vmf)
+static vm_fault_t vg_mkwrite_hole(struct vhost_grant_window *w, struct vm_fault *vmf)
 {
 	struct page *scratch = vg_hole_page(w);
 
@@ -166,7 +165,7 @@ static vm_fault_t vg_mkwrite_hole(struct vg_window *w, struct vm_fault *vmf)
  * one granted. The upgrade is made here, under the lock: to let the caller do
  * it would leave a moment in which that happens again.
  */
-static vm_fault_t vg_mkwrite_granted(struct vg_window *w, struct vm_fault *vmf,
+static vm_fault_t vg_mkwrite_granted(struct vhost_grant_window *w, struct vm_fault *vmf,
 				     const struct vg_found *f)
 {
 	if (!f->writable) {
@@ -179,7 +178,7 @@ static vm_fault_t vg_mkwrite_granted(struct vg_window *w, struct vm_fault *vmf,
 
 static vm_fault_t vg_pfn_mkwrite(struct vm_fault *vmf)
 {
-	struct vg_window *w = vmf->vma->vm_private_data;
+	struct vhost_grant_window *w = vmf->vma->vm_private_data;
 	struct vg_found f;
 	vm_fault_t ret;
 
@@ -230,7 +229,7 @@ static bool vg_pmd_takes_huge(struct vm_fault *vmf, struct page *page)
 	       (pmd_leaf(pmd) && pmd_pfn(pmd) == page_to_pfn(page));
 }
 
-static vm_fault_t vg_insert_huge(struct vg_window *w, struct vm_fault *vmf,
+static vm_fault_t vg_insert_huge(struct vhost_grant_window *w, struct vm_fault *vmf,
 				 struct vg_entry *e)
 {
 	bool write = e->writable && (vmf->vma->vm_flags & VM_WRITE);
@@ -240,7 +239,7 @@ static vm_fault_t vg_insert_huge(struct vg_window *w, struct vm_fault *vmf,
 		return VM_FAULT_FALLBACK;
 	vg_touch_huge(w, e);
 	atomic64_inc(&w->faults);
-	return vmf_insert_pfn_pmd(vmf, page_to_pfn_t(head), write);
+	return vg_compat_insert_pmd(vmf, head, write);
 }
 
 /*
@@ -250,7 +249,7 @@ static vm_fault_t vg_insert_huge(struct vg_window *w, struct vm_fault *vmf,
  */
 static vm_fault_t vg_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
-	struct vg_window *w = vmf->vma->vm_private_data;
+	struct vhost_grant_window *w = vmf->vma->vm_private_data;
 	vm_fault_t ret = VM_FAULT_FALLBACK;
 	struct vg_entry *e;
 
@@ -270,14 +269,14 @@ static vm_fault_t vg_huge_fault(struct vm_fault *vmf, unsigned int order)
 
 static void vg_vma_open(struct vm_area_struct *vma)
 {
-	struct vg_window *w = vma->vm_private_data;
+	struct vhost_grant_window *w = vma->vm_private_data;
 
 	atomic_inc(&w->nr_vmas);
 }
 
 static void vg_vma_close(struct vm_area_struct *vma)
 {
-	struct vg_window *w = vma->vm_private_data;
+	struct vhost_grant_window *w = vma->vm_private_data;
 
 	atomic_dec(&w->nr_vmas);
 }
@@ -288,7 +287,7 @@ static void vg_vma_close(struct vm_area_struct *vma)
  */
 static int vg_vma_may_split(struct vm_area_struct *vma, unsigned long addr)
 {
-	struct vg_window *w = vma->vm_private_data;
+	struct vhost_grant_window *w = vma->vm_private_data;
 
 	return atomic_read(&w->nr_vmas) < VG_MAX_VMAS ? 0 : -ENOSPC;
 }
@@ -308,7 +307,7 @@ static const struct vm_operations_struct vg_vm_ops = {
 	.pfn_mkwrite = vg_pfn_mkwrite,
 };
 
-static int vg_mmap_check(struct vg_window *w, struct vm_area_struct *vma)
+static int vg_mmap_check(struct vhost_grant_window *w, struct vm_area_struct *vma)
 {
 	if (w->flags & VHOST_GRANT_WINDOW_KVM_ONLY)
 		return -ENODEV;
@@ -329,7 +328,7 @@ static int vg_mmap_check(struct vg_window *w, struct vm_area_struct *vma)
  */
 int vg_window_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	struct vg_window *w = file->private_data;
+	struct vhost_grant_window *w = file->private_data;
 	int ret;
 
 	ret = vg_mmap_check(w, vma);

@@ -7,7 +7,7 @@
 #include "internal.h"
 
 /* The page that fills holes, or NULL if they fault; table_lock is held. */
-struct page *vg_hole_page(struct vg_window *w)
+struct page *vg_hole_page(struct vhost_grant_window *w)
 {
 	lockdep_assert_held(&w->table_lock);
 	if (w->hole != VHOST_GRANT_HOLE_SCRATCH)
@@ -16,7 +16,7 @@ struct page *vg_hole_page(struct vg_window *w)
 	return w->scratch;
 }
 
-static void vg_hole_change(struct vg_window *w, u32 hole, struct page *scratch)
+static void vg_hole_change(struct vhost_grant_window *w, u32 hole, struct page *scratch)
 {
 	down_write(&w->table_lock);
 	w->hole = hole;
@@ -29,7 +29,7 @@ static void vg_hole_change(struct vg_window *w, u32 hole, struct page *scratch)
  * Takes hole_lock rather than revoke_lock: a peer that calls this all the time
  * must not be in the way of a revoke.
  */
-static int vg_hole_set_locked(struct vg_window *w, u32 hole)
+static int vg_hole_set_locked(struct vhost_grant_window *w, u32 hole)
 {
 	struct vhost_grant_range all = { 0, w->npages };
 	struct page *scratch = NULL;
@@ -52,7 +52,7 @@ static int vg_hole_set_locked(struct vg_window *w, u32 hole)
 int vg_hole_set(void *window, struct vg_ucmd *ucmd)
 {
 	struct vhost_grant_window_set_hole *cmd = ucmd->arg;
-	struct vg_window *w = window;
+	struct vhost_grant_window *w = window;
 	int ret;
 
 	if (cmd->hole > VHOST_GRANT_HOLE_SCRATCH)
@@ -63,7 +63,7 @@ int vg_hole_set(void *window, struct vg_ucmd *ucmd)
 	return ret;
 }
 
-int vg_hole_init(struct vg_window *w)
+int vg_hole_init(struct vhost_grant_window *w)
 {
 	mutex_init(&w->hole_lock);
 	if (!(w->flags & VHOST_GRANT_WINDOW_HOLE_SCRATCH))
@@ -75,7 +75,7 @@ int vg_hole_init(struct vg_window *w)
 	return 0;
 }
 
-void vg_hole_destroy(struct vg_window *w)
+void vg_hole_destroy(struct vhost_grant_window *w)
 {
 	if (w->scratch)
 		__free_page(w->scratch);

@@ -7,11 +7,11 @@
  * process controls it, and everything it granted is revoked when the file is
  * released or the mm exits, whichever comes first.
  *
- * A window (struct vg_window) is a file with an inode of its own, so that
- * i_mapping knows every mapping of this window and of nothing else. It lives as
- * long as the space knows its id, or somebody holds the file. A mapping and a
- * KVM binding hold the file. Destroying the window takes the id and the grants;
- * the file stays, empty.
+ * A window (struct vhost_grant_window) is a file with an inode of its own, so
+ * that i_mapping knows every mapping of this window and of nothing else. It
+ * lives as long as the space knows its id, or somebody holds the file. A mapping
+ * and a KVM binding hold the file. Destroying the window takes the id and the
+ * grants; the file stays, empty.
  *
  * The grant table of a window is made of entries (struct vg_entry). An entry
  * never crosses a block, a 2 MiB aligned part of the window, and is either
@@ -22,9 +22,10 @@
  *    and a bitmap of the pages that are still granted.
  *
  * UNMAP makes holes in entries and frees entries that are empty, so it never
- * needs memory. MAP into a hole of a small entry absorbs that entry into its
- * own. Small and huge entries are kept in two trees, because the holes of a
- * huge entry may hold small ones; a page is granted by at most one entry.
+ * needs memory. MAP into holes of a small entry fills its slots, or, if that
+ * entry does not cover all of it, absorbs it into its own. Small and huge
+ * entries are kept in two trees, because the holes of a huge entry may hold
+ * small ones; a page is granted by at most one entry.
  *
  * Pages are pinned (FOLL_LONGTERM) from MAP until the revoke has made sure that
  * no page table, EPT or NPT refers to them. Peers get special page table
@@ -39,29 +40,29 @@
  *
  *   vg_space.unmap_lock	the buffer of UNMAP
  *     owner's mmap_lock	reads the argument of UNMAP
- *     vg_window.revoke_lock	MAP and revoke: whoever changes the table
- *	 vg_window.bindings_lock
+ *     window.revoke_lock	MAP and revoke: whoever changes the table
+ *	 window.bindings_lock
  *	 i_mmap_rwsem
- *	 vg_window.table_lock	for writing; nothing is allocated under it
+ *	 window.table_lock	for writing; nothing is allocated
  *
  *   vg_space.owner_lock
  *     owner's mmap_lock	registers the mmu notifier
  *
- *   vg_window.hole_lock	the hole policy
- *     vg_window.table_lock	for writing
- *     vg_window.bindings_lock
+ *   window.hole_lock	the hole policy
+ *     window.table_lock	for writing
+ *     window.bindings_lock
  *     i_mmap_rwsem
  *
  *   KVM's slots_lock
- *     vg_window.bindings_lock	for writing
+ *     window.bindings_lock	for writing
  *
- *   vg_window.bindings_lock	for reading
+ *   window.bindings_lock	for reading
  *     KVM's mmu_lock
  *
  *   i_mmap_rwsem, page table locks, mmu notifiers of the peers, in zapping
  *
  *   peer's mmap_lock or VMA lock
- *     vg_window.table_lock	for reading: look up, and install in the page
+ *     window.table_lock	for reading: look up, and install in the page
  *				table; for writing, to install a huge entry
  *	 page table locks, mmu notifiers of the peer; nothing is allocated
  *	 vg_space.event_lock
@@ -69,10 +70,10 @@
  * The mm of the owner exits or the space is released: revoke_lock of each
  * window, with nothing held but SRCU of the mmu notifiers.
  *
- * A peer cannot hold up a revoke: of the locks that a revoke takes, its faults
- * hold table_lock and page table locks, its mmap() and munmap() i_mmap_rwsem,
- * and under none of them is memory allocated or anything waited for that the
- * peer could bring about.
+ * Of the locks that a revoke takes, a peer's faults hold table_lock and page
+ * table locks, its mmap() and munmap() i_mmap_rwsem. Under none of them is memory
+ * allocated: that may wait as long as the limits of the peer's memory cgroup
+ * make it. What a peer can still withhold is the CPU time to let go of a lock.
  */
 #ifndef _MM_VHOST_GRANT_INTERNAL_H
 #define _MM_VHOST_GRANT_INTERNAL_H
@@ -131,8 +132,8 @@ struct vg_huge {
 
 /**
  * struct vg_entry - Part of the grant table
- * @node: in vg_window.small or vg_window.huge
- * @dead: instead of @node, once all pages are revoked
+ * @node: in window.small or window.huge
+ * @link: instead of @node, before it is in the table and after it was
  * @start: index of the first page in the window
  * @slots: of a small entry, @slot if it covers one page
  * @huge: of a huge entry
@@ -146,7 +147,7 @@ struct vg_huge {
 struct vg_entry {
 	union {
 		struct rb_node node;
-		struct list_head dead;
+		struct list_head link;
 	};
 	pgoff_t start;
 	union {
@@ -266,8 +267,6 @@ struct vhost_grant_window {
 	atomic64_t readonly;
 };
 
-#define vg_window vhost_grant_window
-
 /**
  * struct vg_ucmd - An ioctl on its way
  * @arg: the argument structure, copied
@@ -307,9 +306,9 @@ int vg_copy_entry(void *entry, size_t size, u64 entries, u32 entry_size,
 /* space.c */
 extern const struct file_operations vg_space_fops;
 void vg_space_put(struct vg_space *space);
-struct vg_window *vg_space_get_window(struct vg_space *space, u32 id);
+struct vhost_grant_window *vg_space_get_window(struct vg_space *space, u32 id);
 int vg_space_bind(struct vg_space *space);
-int vg_space_add_window(struct vg_space *space, struct vg_window *w);
+int vg_space_add_window(struct vg_space *space, struct vhost_grant_window *w);
 int vg_space_remove_window(struct vg_space *space, u32 id);
 void vg_space_show_id(struct seq_file *m, struct vg_space *space);
 
@@ -317,13 +316,13 @@ void vg_space_show_id(struct seq_file *m, struct vg_space *space);
 bool vg_file_is_window(struct file *file);
 int vg_window_create(void *space, struct vg_ucmd *ucmd);
 int vg_window_query(void *space, struct vg_ucmd *ucmd);
-void vg_window_put(struct vg_window *w);
+void vg_window_put(struct vhost_grant_window *w);
 
 /* event.c */
 int vg_events_init(struct vg_space *space);
-void vg_event_violation(struct vg_window *w, pgoff_t index, u32 access,
+void vg_event_violation(struct vhost_grant_window *w, pgoff_t index, u32 access,
 			bool readonly);
-void vg_event_peer_gone(struct vg_window *w);
+void vg_event_peer_gone(struct vhost_grant_window *w);
 ssize_t vg_events_read(struct file *file, char __user *buf, size_t count,
 		       loff_t *pos);
 __poll_t vg_events_poll(struct file *file, struct poll_table_struct *wait);
@@ -355,11 +354,11 @@ struct vg_entry *vg_tree_first(struct rb_root *tree, pgoff_t start,
 			       pgoff_t end);
 struct vg_entry *vg_tree_next(struct vg_entry *e, pgoff_t end);
 void vg_tree_insert(struct rb_root *tree, struct vg_entry *e);
-bool vg_table_lookup(struct vg_window *w, pgoff_t index, struct vg_found *f);
-struct vg_entry *vg_table_lookup_huge(struct vg_window *w, pgoff_t index);
-bool vg_table_busy(struct vg_window *w, struct vg_entry *new);
-void vg_touch(struct vg_window *w, const struct vg_found *f);
-void vg_touch_huge(struct vg_window *w, struct vg_entry *e);
+bool vg_table_lookup(struct vhost_grant_window *w, pgoff_t index, struct vg_found *f);
+struct vg_entry *vg_table_lookup_huge(struct vhost_grant_window *w, pgoff_t index);
+bool vg_table_busy(struct vhost_grant_window *w, struct vg_entry *new);
+void vg_touch(struct vhost_grant_window *w, const struct vg_found *f);
+void vg_touch_huge(struct vhost_grant_window *w, struct vg_entry *e);
 
 /* source.c */
 
@@ -388,8 +387,8 @@ int vg_map(void *space, struct vg_ucmd *ucmd);
 
 /* revoke.c */
 int vg_unmap(void *space, struct vg_ucmd *ucmd);
-void vg_window_kill(struct vg_window *w);
-void vg_window_invalidate(struct vg_window *w, struct vhost_grant_range *ranges,
+void vg_window_kill(struct vhost_grant_window *w);
+void vg_window_invalidate(struct vhost_grant_window *w, struct vhost_grant_range *ranges,
 			  unsigned int nr);
 void vg_uncharge(struct vg_space *space, unsigned long npages);
 
@@ -397,13 +396,13 @@ void vg_uncharge(struct vg_space *space, unsigned long npages);
 int vg_window_mmap(struct file *file, struct vm_area_struct *vma);
 
 /* hole.c */
-int vg_hole_init(struct vg_window *w);
-void vg_hole_destroy(struct vg_window *w);
+int vg_hole_init(struct vhost_grant_window *w);
+void vg_hole_destroy(struct vhost_grant_window *w);
 int vg_hole_set(void *window, struct vg_ucmd *ucmd);
-struct page *vg_hole_page(struct vg_window *w);
+struct page *vg_hole_page(struct vhost_grant_window *w);
 
 /* binding.c */
-void vg_bindings_invalidate(struct vg_window *w,
+void vg_bindings_invalidate(struct vhost_grant_window *w,
 			    struct vhost_grant_range *ranges, unsigned int nr);
 
 static inline struct page *vg_slot_page(unsigned long slot)

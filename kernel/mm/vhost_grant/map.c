@@ -16,15 +16,16 @@
  * struct vg_mapping - A MAP entry on its way
  * @w: window
  * @range: pages of the window
- * @pieces: entries that grant them, one for each block; once published, entries
- *	that they took the place of
+ * @pieces: entries that grant them, one for each block
  * @nr_pieces: members of @pieces
+ * @left: entries that publishing has left over
  */
 struct vg_mapping {
-	struct vg_window *w;
+	struct vhost_grant_window *w;
 	struct vhost_grant_range range;
 	struct list_head pieces;
 	unsigned long nr_pieces;
+	struct list_head left;
 };
 
 static int vg_map_check_flags(const struct vhost_grant_map_entry *entry)
@@ -38,7 +39,7 @@ static int vg_map_check_flags(const struct vhost_grant_map_entry *entry)
 	return 0;
 }
 
-static int vg_map_check_range(struct vg_window *w,
+static int vg_map_check_range(struct vhost_grant_window *w,
 			      const struct vhost_grant_map_entry *entry)
 {
 	u64 end, source_end;
@@ -73,7 +74,7 @@ static int vg_charge(struct vg_space *space, unsigned long npages)
  * KVM before 6.13 takes a reference to what it maps from an mmapped memslot,
  * which the tail of a large folio does not have.
  */
-static bool vg_fits_mapped_kvm(struct vg_window *w, struct vg_entry *e)
+static bool vg_fits_mapped_kvm(struct vhost_grant_window *w, struct vg_entry *e)
 {
 	unsigned int i;
 
@@ -94,7 +95,7 @@ static int vg_map_pin_piece(struct vg_mapping *m, struct vg_source *src,
 
 	if (IS_ERR(e))
 		return PTR_ERR(e);
-	list_add_tail(&e->dead, &m->pieces);
+	list_add_tail(&e->link, &m->pieces);
 	m->nr_pieces++;
 	return vg_fits_mapped_kvm(m->w, e) ? 0 : -EOPNOTSUPP;
 }
@@ -120,7 +121,7 @@ static void vg_map_drop(struct vg_mapping *m)
 {
 	struct vg_entry *e, *next;
 
-	list_for_each_entry_safe(e, next, &m->pieces, dead) {
+	list_for_each_entry_safe(e, next, &m->pieces, link) {
 		vg_unpin_entry(e);
 		vg_entry_free(e);
 		cond_resched();
@@ -128,7 +129,7 @@ static void vg_map_drop(struct vg_mapping *m)
 }
 
 /* What @e and the small entries that it overlaps cover together. */
-static struct vhost_grant_range vg_map_hull(struct vg_window *w,
+static struct vhost_grant_range vg_map_hull(struct vhost_grant_window *w,
 					    struct vg_entry *e)
 {
 	struct vhost_grant_range hull = { e->start, vg_entry_end(e) };
@@ -152,18 +153,32 @@ static void vg_move_slots(struct vg_entry *to, struct vg_entry *from)
 	to->live += from->live;
 }
 
+/* The small entry that has room for all of @e, if there is one. */
+static struct vg_entry *vg_map_target(struct vhost_grant_window *w, struct vg_entry *e)
+{
+	struct vg_entry *old;
+
+	old = vg_tree_first(&w->small, e->start, vg_entry_end(e));
+	if (old->start > e->start || vg_entry_end(old) < vg_entry_end(e))
+		return NULL;
+	return old;
+}
+
 /* Makes room in @e for the entries that it will absorb. */
 static int vg_map_widen(struct vg_mapping *m, struct vg_entry *e)
 {
-	struct vhost_grant_range hull = vg_map_hull(m->w, e);
+	struct vhost_grant_range hull;
 	struct vg_entry *wide;
 
+	if (vg_map_target(m->w, e))
+		return 0;
+	hull = vg_map_hull(m->w, e);
 	wide = vg_entry_alloc(hull.start, hull.end - hull.start);
 	if (!wide)
 		return -ENOMEM;
 	wide->absorbs = true;
 	vg_move_slots(wide, e);
-	list_replace(&e->dead, &wide->dead);
+	list_replace(&e->link, &wide->link);
 	vg_entry_free(e);
 	return 0;
 }
@@ -178,7 +193,7 @@ static int vg_map_prepare_piece(struct vg_mapping *m, struct vg_entry *e)
 /* Everything that can fail, before anything is published. */
 static int vg_map_prepare(struct vg_mapping *m)
 {
-	struct vg_window *w = m->w;
+	struct vhost_grant_window *w = m->w;
 	struct vg_entry *e, *next;
 	int ret;
 
@@ -187,48 +202,68 @@ static int vg_map_prepare(struct vg_mapping *m)
 		return -ENOENT;
 	if (w->nr_entries + m->nr_pieces > VG_MAX_GRANTS)
 		return -ENOSPC;
-	list_for_each_entry_safe(e, next, &m->pieces, dead) {
+	list_for_each_entry_safe(e, next, &m->pieces, link) {
 		ret = vg_map_prepare_piece(m, e);
 		if (ret)
 			return ret;
+		cond_resched();
 	}
 	return 0;
 }
 
-static void vg_map_publish_small(struct vg_mapping *m, struct vg_entry *e)
+static void vg_map_absorb(struct vg_mapping *m, struct vg_entry *e)
 {
-	struct vg_window *w = m->w;
+	struct vhost_grant_window *w = m->w;
 	struct vg_entry *old;
 
-	while (e->absorbs &&
-	       (old = vg_tree_first(&w->small, e->start, vg_entry_end(e)))) {
+	while ((old = vg_tree_first(&w->small, e->start, vg_entry_end(e)))) {
 		vg_move_slots(e, old);
 		rb_erase(&old->node, &w->small);
-		list_add(&old->dead, &m->pieces);
+		list_add(&old->link, &m->left);
 		w->nr_entries--;
 	}
-	vg_tree_insert(&w->small, e);
 }
 
-/* Leaves in @m->pieces the entries that were absorbed. */
+static void vg_map_publish_small(struct vg_mapping *m, struct vg_entry *e)
+{
+	struct vhost_grant_window *w = m->w;
+	struct vg_entry *target = e->absorbs ? vg_map_target(w, e) : NULL;
+
+	if (target) {
+		vg_move_slots(target, e);
+		list_add(&e->link, &m->left);
+		return;
+	}
+	if (e->absorbs)
+		vg_map_absorb(m, e);
+	vg_tree_insert(&w->small, e);
+	w->nr_entries++;
+}
+
+static void vg_map_publish_piece(struct vg_mapping *m, struct vg_entry *e)
+{
+	struct vhost_grant_window *w = m->w;
+
+	down_write(&w->table_lock);
+	if (e->is_huge) {
+		vg_tree_insert(&w->huge, e);
+		w->nr_entries++;
+	} else {
+		vg_map_publish_small(m, e);
+	}
+	up_write(&w->table_lock);
+}
+
 static void vg_map_publish(struct vg_mapping *m)
 {
-	struct vg_window *w = m->w;
+	struct vhost_grant_window *w = m->w;
 	unsigned long npages = m->range.end - m->range.start;
-	LIST_HEAD(pieces);
-	struct vg_entry *e;
+	struct vg_entry *e, *next;
 
 	lockdep_assert_held(&w->revoke_lock);
-	list_splice_init(&m->pieces, &pieces);
-	while ((e = list_first_entry_or_null(&pieces, struct vg_entry, dead))) {
-		list_del(&e->dead);
-		down_write(&w->table_lock);
-		if (e->is_huge)
-			vg_tree_insert(&w->huge, e);
-		else
-			vg_map_publish_small(m, e);
-		up_write(&w->table_lock);
-		w->nr_entries++;
+	list_for_each_entry_safe(e, next, &m->pieces, link) {
+		list_del(&e->link);
+		vg_map_publish_piece(m, e);
 		cond_resched();
 	}
 	WRITE_ONCE(w->granted, w->granted + npages);
@@ -242,9 +277,19 @@ static void vg_map_hide_scratch(struct vg_mapping *m)
 		vg_window_invalidate(m->w, &m->range, 1);
 }
 
-static int vg_map_commit(struct vg_mapping *m)
+/* Their slots, if they had any, are in other entries. */
+static void vg_map_free_left(struct vg_mapping *m)
 {
 	struct vg_entry *e, *next;
+
+	list_for_each_entry_safe(e, next, &m->left, link) {
+		vg_entry_free(e);
+		cond_resched();
+	}
+}
+
+static int vg_map_commit(struct vg_mapping *m)
+{
 	int ret;
 
 	mutex_lock(&m->w->revoke_lock);
@@ -254,14 +299,11 @@ static int vg_map_commit(struct vg_mapping *m)
 		vg_map_hide_scratch(m);
 	}
 	mutex_unlock(&m->w->revoke_lock);
-	if (ret)
-		return ret;
-	list_for_each_entry_safe(e, next, &m->pieces, dead)
-		vg_entry_free(e);
-	return 0;
+	vg_map_free_left(m);
+	return ret;
 }
 
-static int vg_map_source(struct vg_window *w,
+static int vg_map_source(struct vhost_grant_window *w,
 			 const struct vhost_grant_map_entry *entry)
 {
 	struct vg_mapping m = {
@@ -269,6 +311,7 @@ static int vg_map_source(struct vg_window *w,
 		.range.start = entry->iova >> PAGE_SHIFT,
 		.range.end = (entry->iova + entry->length) >> PAGE_SHIFT,
 		.pieces = LIST_HEAD_INIT(m.pieces),
+		.left = LIST_HEAD_INIT(m.left),
 	};
 	struct vg_source src;
 	int ret;
@@ -285,7 +328,7 @@ static int vg_map_source(struct vg_window *w,
 	return ret;
 }
 
-static int vg_map_entry(struct vg_window *w,
+static int vg_map_entry(struct vhost_grant_window *w,
 			const struct vhost_grant_map_entry *entry)
 {
 	unsigned long npages = entry->length >> PAGE_SHIFT;
@@ -306,7 +349,7 @@ static int vg_map_entry(struct vg_window *w,
 	return ret;
 }
 
-static int vg_map_entries(struct vg_window *w,
+static int vg_map_entries(struct vhost_grant_window *w,
 			  const struct vhost_grant_map *cmd)
 {
 	struct vhost_grant_map_entry entry;
@@ -329,7 +372,7 @@ static int vg_map_entries(struct vg_window *w,
 int vg_map(void *space, struct vg_ucmd *ucmd)
 {
 	struct vhost_grant_map *cmd = ucmd->arg;
-	struct vg_window *w;
+	struct vhost_grant_window *w;
 	int ret;
 
 	if (cmd->flags || cmd->__reserved)

@@ -18,7 +18,7 @@
  * @unpinned: pages that were let go
  */
 struct vg_revoke {
-	struct vg_window *w;
+	struct vhost_grant_window *w;
 	struct list_head dead;
 	bool partial;
 	unsigned long granted;
@@ -93,7 +93,7 @@ static void vg_mark_tree(struct vg_revoke *r, struct rb_root *tree,
 			vg_mark_small(r, e, range->start, range->end, touched);
 		if (!e->live) {
 			rb_erase(&e->node, tree);
-			list_add(&e->dead, &r->dead);
+			list_add(&e->link, &r->dead);
 			r->w->nr_entries--;
 		} else {
 			r->partial |= !e->is_huge;
@@ -107,7 +107,7 @@ static struct vhost_grant_range vg_mark(struct vg_revoke *r,
 					const struct vhost_grant_range *range)
 {
 	struct vhost_grant_range touched = { ULONG_MAX, 0 };
-	struct vg_window *w = r->w;
+	struct vhost_grant_window *w = r->w;
 
 	down_write(&w->table_lock);
 	vg_mark_tree(r, &w->small, range, &touched);
@@ -121,7 +121,7 @@ static struct vhost_grant_range vg_mark(struct vg_revoke *r,
  * touch. On return no CPU has a translation of them that is older than the
  * call.
  */
-void vg_window_invalidate(struct vg_window *w, struct vhost_grant_range *ranges,
+void vg_window_invalidate(struct vhost_grant_window *w, struct vhost_grant_range *ranges,
 			  unsigned int nr)
 {
 	unsigned int i;
@@ -141,12 +141,13 @@ static void vg_reap_small(struct vg_revoke *r, struct vg_entry *e,
 	start = max(start, e->start);
 	end = min(end, vg_entry_end(e));
 	for (i = start; i < end; i++) {
-		unsigned long *slot = &e->slots[i - e->start];
+		unsigned long *p = &e->slots[i - e->start];
+		unsigned long slot = READ_ONCE(*p);
 
-		if (!(*slot & BIT(VG_SLOT_REVOKING_BIT)))
+		if (!(slot & BIT(VG_SLOT_REVOKING_BIT)))
 			continue;
-		vg_unpin_slot(*slot);
-		WRITE_ONCE(*slot, 0);
+		vg_unpin_slot(slot);
+		WRITE_ONCE(*p, 0);
 		r->unpinned++;
 	}
 }
@@ -175,7 +176,7 @@ static void vg_reap_dead(struct vg_revoke *r)
 {
 	struct vg_entry *e, *next;
 
-	list_for_each_entry_safe(e, next, &r->dead, dead) {
+	list_for_each_entry_safe(e, next, &r->dead, link) {
 		r->unpinned += vg_entry_pins(e);
 		vg_unpin_entry(e);
 		vg_entry_free(e);
@@ -185,7 +186,7 @@ static void vg_reap_dead(struct vg_revoke *r)
 
 static void vg_account(struct vg_revoke *r)
 {
-	struct vg_window *w = r->w;
+	struct vhost_grant_window *w = r->w;
 
 	WRITE_ONCE(w->granted, w->granted - r->granted);
 	WRITE_ONCE(w->revoked, w->revoked + r->granted);
@@ -222,7 +223,7 @@ static unsigned int vg_mark_all(struct vg_revoke *r,
  *
  * Return: number of pages that were granted.
  */
-static unsigned long vg_revoke(struct vg_window *w,
+static unsigned long vg_revoke(struct vhost_grant_window *w,
 			       const struct vhost_grant_range *ranges,
 			       struct vhost_grant_range *touched,
 			       unsigned int nr)
@@ -241,7 +242,7 @@ static unsigned long vg_revoke(struct vg_window *w,
 	return r.granted;
 }
 
-static unsigned long vg_revoke_all(struct vg_window *w)
+static unsigned long vg_revoke_all(struct vhost_grant_window *w)
 {
 	struct vhost_grant_range all = { 0, w->npages }, touched;
 
@@ -249,7 +250,7 @@ static unsigned long vg_revoke_all(struct vg_window *w)
 }
 
 /* Revoke everything, for good. */
-void vg_window_kill(struct vg_window *w)
+void vg_window_kill(struct vhost_grant_window *w)
 {
 	unsigned long pages;
 
@@ -284,7 +285,7 @@ static unsigned int vg_ranges_merge(struct vhost_grant_range *ranges,
 	return nr ? n + 1 : 0;
 }
 
-static int vg_unmap_check(struct vg_window *w,
+static int vg_unmap_check(struct vhost_grant_window *w,
 			  const struct vhost_grant_unmap_entry *entry)
 {
 	u64 end;
@@ -296,7 +297,7 @@ static int vg_unmap_check(struct vg_window *w,
 	return end > (u64)w->npages << PAGE_SHIFT ? -ERANGE : 0;
 }
 
-static int vg_unmap_read_entry(struct vg_window *w,
+static int vg_unmap_read_entry(struct vhost_grant_window *w,
 			       const struct vhost_grant_unmap *cmd, u32 i,
 			       struct vhost_grant_range *range)
 {
@@ -314,7 +315,7 @@ static int vg_unmap_read_entry(struct vg_window *w,
 	return 0;
 }
 
-static void vg_unmap_trace(struct vg_window *w,
+static void vg_unmap_trace(struct vhost_grant_window *w,
 			   const struct vhost_grant_range *ranges,
 			   unsigned int nr, unsigned long pages)
 {
@@ -325,7 +326,7 @@ static void vg_unmap_trace(struct vg_window *w,
 }
 
 /* Revokes @nr ranges of the space's batch. */
-static void vg_unmap_flush(struct vg_window *w, unsigned int nr)
+static void vg_unmap_flush(struct vhost_grant_window *w, unsigned int nr)
 {
 	struct vhost_grant_range *ranges = w->space->batch;
 	unsigned long pages;
@@ -339,7 +340,7 @@ static void vg_unmap_flush(struct vg_window *w, unsigned int nr)
 	vg_unmap_trace(w, ranges, nr, pages);
 }
 
-static int vg_unmap_entries(struct vg_window *w,
+static int vg_unmap_entries(struct vhost_grant_window *w,
 			    const struct vhost_grant_unmap *cmd)
 {
 	struct vhost_grant_range *ranges = w->space->batch;
@@ -362,7 +363,7 @@ static int vg_unmap_entries(struct vg_window *w,
 	return i ? i : ret;
 }
 
-static int vg_unmap_all(struct vg_window *w,
+static int vg_unmap_all(struct vhost_grant_window *w,
 			const struct vhost_grant_unmap *cmd)
 {
 	unsigned long pages;
@@ -377,7 +378,7 @@ static int vg_unmap_all(struct vg_window *w,
 	return 0;
 }
 
-static int vg_unmap_window(struct vg_window *w,
+static int vg_unmap_window(struct vhost_grant_window *w,
 			   const struct vhost_grant_unmap *cmd)
 {
 	int ret;
@@ -394,7 +395,7 @@ static int vg_unmap_window(struct vg_window *w,
 int vg_unmap(void *space, struct vg_ucmd *ucmd)
 {
 	struct vhost_grant_unmap *cmd = ucmd->arg;
-	struct vg_window *w;
+	struct vhost_grant_window *w;
 	int ret;
 
 	if ((cmd->flags & ~VHOST_GRANT_UNMAP_ALL) || cmd->__reserved)

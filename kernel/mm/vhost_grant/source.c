@@ -54,6 +54,7 @@ static bool vg_hugetlb_has_hole(struct file *file, u64 pos, u64 end)
 	struct folio *folio;
 
 	for (pos = round_down(pos, step); pos < end; pos += step) {
+		cond_resched();
 		folio = filemap_get_folio(file->f_mapping, pos >> PAGE_SHIFT);
 		if (IS_ERR(folio))
 			return true;
@@ -150,12 +151,25 @@ void vg_source_close(struct vg_source *src)
 	fput(src->file);
 }
 
-/* Let go of a page whose translations are gone. */
+/*
+ * Let go of a page whose translations are gone. It may be dirty only if a peer
+ * had it; to mark it so takes the lock of its folio.
+ */
 void vg_unpin_slot(unsigned long slot)
 {
+	unsigned long dirty = BIT(VG_SLOT_WRITABLE_BIT) |
+			      BIT(VG_SLOT_TOUCHED_BIT);
 	struct page *page = vg_slot_page(slot);
 
-	unpin_user_pages_dirty_lock(&page, 1, slot & BIT(VG_SLOT_WRITABLE_BIT));
+	unpin_user_pages_dirty_lock(&page, 1, (slot & dirty) == dirty);
+}
+
+static void vg_unpin_huge(struct vg_entry *e)
+{
+	struct vg_huge *huge = e->huge;
+	bool touched = !bitmap_empty(huge->touched, VG_BLOCK_PAGES);
+
+	unpin_user_pages_dirty_lock(&huge->head, 1, e->writable && touched);
 }
 
 /* Let go of whatever an entry holds, granted or being revoked. */
@@ -164,7 +178,7 @@ void vg_unpin_entry(struct vg_entry *e)
 	unsigned int i;
 
 	if (e->is_huge) {
-		unpin_user_pages_dirty_lock(&e->huge->head, 1, e->writable);
+		vg_unpin_huge(e);
 		return;
 	}
 	for (i = 0; i < e->nr; i++)
@@ -388,11 +402,26 @@ static void vg_set_writable(struct vg_entry *e)
 		e->slots[i] |= BIT(VG_SLOT_WRITABLE_BIT);
 }
 
+/* Pinning has reasons of its own to fail; the ABI names those that help. */
+static int vg_pin_errno(int ret)
+{
+	switch (ret) {
+	case 0:
+	case -ENOMEM:
+	case -EINTR:
+	case -EACCES:
+		return ret;
+	default:
+		return -EFAULT;
+	}
+}
+
 static int vg_fill_entry(struct vg_source *src, struct vg_entry *e)
 {
 	int ret;
 
 	ret = src->file ? vg_pin_file(src, e) : vg_pin_address(src, e);
+	ret = vg_pin_errno(ret);
 	if (!ret)
 		ret = vg_check_pages(e);
 	if (!ret && !e->is_huge && vg_slots_are_block(e))

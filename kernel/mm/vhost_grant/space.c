@@ -32,9 +32,9 @@ void vg_space_put(struct vg_space *space)
 }
 
 /* Takes a reference, or returns NULL. */
-struct vg_window *vg_space_get_window(struct vg_space *space, u32 id)
+struct vhost_grant_window *vg_space_get_window(struct vg_space *space, u32 id)
 {
-	struct vg_window *w;
+	struct vhost_grant_window *w;
 
 	xa_lock(&space->windows);
 	w = xa_load(&space->windows, id);
@@ -45,7 +45,7 @@ struct vg_window *vg_space_get_window(struct vg_space *space, u32 id)
 }
 
 /* Gives the window an id, and the space a reference to it. */
-int vg_space_add_window(struct vg_space *space, struct vg_window *w)
+int vg_space_add_window(struct vg_space *space, struct vhost_grant_window *w)
 {
 	int ret;
 
@@ -69,7 +69,7 @@ int vg_space_add_window(struct vg_space *space, struct vg_window *w)
 /* After this nothing is granted in the window, and never will be. */
 int vg_space_remove_window(struct vg_space *space, u32 id)
 {
-	struct vg_window *w = xa_erase(&space->windows, id);
+	struct vhost_grant_window *w = xa_erase(&space->windows, id);
 
 	if (!w)
 		return -ENOENT;
@@ -197,7 +197,7 @@ static void vg_space_mm_release(struct mmu_notifier *notifier,
 {
 	struct vg_space *space = container_of(notifier, struct vg_space,
 					      notifier);
-	struct vg_window *w;
+	struct vhost_grant_window *w;
 	unsigned long id;
 
 	xa_for_each(&space->windows, id, w) {
@@ -236,7 +236,8 @@ static int vg_space_bind_locked(struct vg_space *space)
  * @space: space
  *
  * Not at open(), so that a manager can open the device and pass it to a VMM
- * that may not.
+ * that may not; and because open() of a misc device holds a lock that all of
+ * them share, and this takes the caller's mmap_lock.
  *
  * Return: 0, -EXDEV if another process is the owner, -ENOMEM or -EINTR.
  */
@@ -252,7 +253,7 @@ int vg_space_bind(struct vg_space *space)
 
 static void vg_space_drop_windows(struct vg_space *space)
 {
-	struct vg_window *w;
+	struct vhost_grant_window *w;
 	unsigned long id;
 
 	xa_for_each(&space->windows, id, w)

@@ -97,7 +97,7 @@ void vg_tree_insert(struct rb_root *tree, struct vg_entry *e)
 	rb_add(&e->node, tree, vg_entry_less);
 }
 
-static bool vg_find_small(struct vg_window *w, pgoff_t index,
+static bool vg_find_small(struct vhost_grant_window *w, pgoff_t index,
 			  struct vg_found *f)
 {
 	struct vg_entry *e = vg_tree_first(&w->small, index, index + 1);
@@ -118,7 +118,7 @@ static bool vg_find_small(struct vg_window *w, pgoff_t index,
 	return true;
 }
 
-static bool vg_find_huge(struct vg_window *w, pgoff_t index,
+static bool vg_find_huge(struct vhost_grant_window *w, pgoff_t index,
 			 struct vg_found *f)
 {
 	struct vg_entry *e = vg_tree_first(&w->huge, index, index + 1);
@@ -136,7 +136,7 @@ static bool vg_find_huge(struct vg_window *w, pgoff_t index,
 	return true;
 }
 
-static void vg_assert_table_held(struct vg_window *w)
+static void vg_assert_table_held(struct vhost_grant_window *w)
 {
 	lockdep_assert(lockdep_is_held(&w->table_lock) ||
 		       lockdep_is_held(&w->revoke_lock));
@@ -150,14 +150,14 @@ static void vg_assert_table_held(struct vg_window *w)
  *
  * Return: false for a hole.
  */
-bool vg_table_lookup(struct vg_window *w, pgoff_t index, struct vg_found *f)
+bool vg_table_lookup(struct vhost_grant_window *w, pgoff_t index, struct vg_found *f)
 {
 	vg_assert_table_held(w);
 	return vg_find_small(w, index, f) || vg_find_huge(w, index, f);
 }
 
 /* The huge entry around a page, if all of it is still granted. */
-struct vg_entry *vg_table_lookup_huge(struct vg_window *w, pgoff_t index)
+struct vg_entry *vg_table_lookup_huge(struct vhost_grant_window *w, pgoff_t index)
 {
 	struct vg_entry *e;
 
@@ -173,7 +173,7 @@ static bool vg_small_busy(struct vg_entry *e, pgoff_t start, pgoff_t end)
 	start = max(start, e->start);
 	end = min(end, vg_entry_end(e));
 	for (i = start; i < end; i++)
-		if (e->slots[i - e->start])
+		if (READ_ONCE(e->slots[i - e->start]))
 			return true;
 	return false;
 }
@@ -191,7 +191,7 @@ static bool vg_huge_busy(struct vg_entry *e, pgoff_t start, pgoff_t end)
  * @w: window, revoke_lock is held
  * @new: the entry; told whether it has to absorb others
  */
-bool vg_table_busy(struct vg_window *w, struct vg_entry *new)
+bool vg_table_busy(struct vhost_grant_window *w, struct vg_entry *new)
 {
 	pgoff_t start = new->start, end = vg_entry_end(new);
 	struct vg_entry *e;
@@ -210,7 +210,7 @@ bool vg_table_busy(struct vg_window *w, struct vg_entry *new)
  * Note that a peer gets access to the page: what was never touched need not be
  * zapped. Called with table_lock held for reading, so by several at once.
  */
-void vg_touch(struct vg_window *w, const struct vg_found *f)
+void vg_touch(struct vhost_grant_window *w, const struct vg_found *f)
 {
 	bool was;
 
@@ -227,12 +227,13 @@ void vg_touch(struct vg_window *w, const struct vg_found *f)
 }
 
 /* The same for all pages of a huge entry. */
-void vg_touch_huge(struct vg_window *w, struct vg_entry *e)
+void vg_touch_huge(struct vhost_grant_window *w, struct vg_entry *e)
 {
 	unsigned int i, n = 0;
 
 	lockdep_assert_held(&w->table_lock);
-	for_each_clear_bit(i, e->huge->touched, VG_BLOCK_PAGES)
-		n += !test_and_set_bit(i, e->huge->touched);
+	for (i = 0; i < VG_BLOCK_PAGES; i++)
+		n += !test_bit(i, e->huge->touched) &&
+		     !test_and_set_bit(i, e->huge->touched);
 	atomic64_add(n, &w->mapped);
 }

@@ -19,7 +19,7 @@
 
 static void vg_window_free(struct kref *ref)
 {
-	struct vg_window *w = container_of(ref, struct vg_window, ref);
+	struct vhost_grant_window *w = container_of(ref, struct vhost_grant_window, ref);
 
 	vg_hole_destroy(w);
 	if (w->inode)
@@ -28,7 +28,7 @@ static void vg_window_free(struct kref *ref)
 	kfree(w);
 }
 
-void vg_window_put(struct vg_window *w)
+void vg_window_put(struct vhost_grant_window *w)
 {
 	kref_put(&w->ref, vg_window_free);
 }
@@ -36,7 +36,7 @@ void vg_window_put(struct vg_window *w)
 static int vg_window_info(void *window, struct vg_ucmd *ucmd)
 {
 	struct vhost_grant_window_info *info = ucmd->arg;
-	struct vg_window *w = window;
+	struct vhost_grant_window *w = window;
 
 	if (info->flags)
 		return -EINVAL;
@@ -80,7 +80,7 @@ static loff_t vg_window_llseek(struct file *file, loff_t offset, int whence)
 
 static int vg_window_release(struct inode *inode, struct file *file)
 {
-	struct vg_window *w = file->private_data;
+	struct vhost_grant_window *w = file->private_data;
 
 	WRITE_ONCE(w->file_gone, true);
 	if (!READ_ONCE(w->dead))
@@ -89,7 +89,7 @@ static int vg_window_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static u32 vg_window_flags_now(struct vg_window *w)
+static u32 vg_window_flags_now(struct vhost_grant_window *w)
 {
 	u32 flags = w->flags & ~VHOST_GRANT_WINDOW_HOLE_SCRATCH;
 
@@ -98,7 +98,7 @@ static u32 vg_window_flags_now(struct vg_window *w)
 	return flags;
 }
 
-static void vg_window_counters(struct vg_window *w,
+static void vg_window_counters(struct vhost_grant_window *w,
 			       struct vhost_grant_query *q)
 {
 	q->out_length = (u64)w->npages << PAGE_SHIFT;
@@ -120,7 +120,7 @@ static void vg_window_counters(struct vg_window *w,
 int vg_window_query(void *space, struct vg_ucmd *ucmd)
 {
 	struct vhost_grant_query *q = ucmd->arg;
-	struct vg_window *w = vg_space_get_window(space, q->window);
+	struct vhost_grant_window *w = vg_space_get_window(space, q->window);
 
 	if (!w)
 		return -ENOENT;
@@ -131,7 +131,7 @@ int vg_window_query(void *space, struct vg_ucmd *ucmd)
 
 static void vg_window_show_fdinfo(struct seq_file *m, struct file *file)
 {
-	struct vg_window *w = file->private_data;
+	struct vhost_grant_window *w = file->private_data;
 	struct vhost_grant_query q;
 
 	vg_window_counters(w, &q);
@@ -173,10 +173,10 @@ bool vg_file_is_window(struct file *file)
 	return file->f_op == &vg_window_fops;
 }
 
-static struct vg_window *vg_window_alloc(struct vg_space *space, u32 flags,
-					 pgoff_t npages)
+static struct vhost_grant_window *vg_window_alloc(struct vg_space *space,
+						  u32 flags, pgoff_t npages)
 {
-	struct vg_window *w = kzalloc(sizeof(*w), GFP_KERNEL_ACCOUNT);
+	struct vhost_grant_window *w = kzalloc(sizeof(*w), GFP_KERNEL_ACCOUNT);
 
 	if (!w)
 		return NULL;
@@ -203,7 +203,7 @@ static struct vg_window *vg_window_alloc(struct vg_space *space, u32 flags,
  * The file has an inode of its own: unmap_mapping_pages() works on an inode,
  * and anon_inode_getfile() shares one with the whole system.
  */
-static struct file *vg_window_getfile(struct vg_window *w)
+static struct file *vg_window_getfile(struct vhost_grant_window *w)
 {
 	struct file *file;
 
@@ -218,7 +218,7 @@ static struct file *vg_window_getfile(struct vg_window *w)
 	return file;
 }
 
-static int vg_window_publish(struct vg_window *w, struct file *file,
+static int vg_window_publish(struct vhost_grant_window *w, struct file *file,
 			     struct vg_ucmd *ucmd)
 {
 	struct vhost_grant_create_window *cmd = ucmd->arg;
@@ -247,7 +247,7 @@ err_fd:
 	return ret;
 }
 
-static int vg_window_create_file(struct vg_window *w, struct vg_ucmd *ucmd)
+static int vg_window_create_file(struct vhost_grant_window *w, struct vg_ucmd *ucmd)
 {
 	struct file *file = vg_window_getfile(w);
 	int ret;
@@ -274,7 +274,7 @@ static int vg_window_check(const struct vhost_grant_create_window *cmd)
 int vg_window_create(void *space, struct vg_ucmd *ucmd)
 {
 	struct vhost_grant_create_window *cmd = ucmd->arg;
-	struct vg_window *w;
+	struct vhost_grant_window *w;
 	int ret;
 
 	ret = vg_window_check(cmd);
