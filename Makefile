@@ -102,6 +102,7 @@ distclean: clean ## remove downloads and the debug kernel, too
 
 deps:
 	@$(LAB)/deps
+	@$(LAB)/qemu
 
 kernel: deps
 	@$(if $(HOST),,$(LAB)/fetch kernel)
