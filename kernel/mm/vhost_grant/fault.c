@@ -8,9 +8,9 @@
  */
 #include <linux/mm.h>
 #include <linux/page_table_check.h>
+#include <linux/pgalloc.h>
 #include <linux/userfaultfd_k.h>
 
-#include <asm/pgalloc.h>
 
 #include <trace/events/vhost_grant.h>
 
