@@ -11,7 +11,6 @@
 #include <linux/pgalloc.h>
 #include <linux/userfaultfd_k.h>
 
-
 #include <trace/events/vhost_grant.h>
 
 #include "internal.h"
