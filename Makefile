@@ -118,6 +118,7 @@ payload: tests
 	@$(MAKE) -C tests/kvm O=$(B)/tests/kvm DESTDIR=$(P) PREFIX=/kvm \
 		KSELFTEST_DIR=$(KSELFTEST_DIR) install
 	@$(MAKE) -C tools O=$(B)/tools-static STATIC=1 TESTDIR=$(P)/selftests install-tests
+	@$(MAKE) -C lib/libvgrant O=$(B)/libvgrant-static TESTDIR=$(P)/selftests install-tests
 	@cp $(LAB)/run-tests $(P)/
 
 # R is where a stage leaves its results
