@@ -478,10 +478,19 @@ static int vgt_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/* Memory as some drivers map it, for a test that it cannot be granted. */
+static struct page *vgt_reserved;
+
+static int vgt_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	return vm_insert_page(vma, vma->vm_start, vgt_reserved);
+}
+
 static const struct file_operations vgt_fops = {
 	.owner = THIS_MODULE,
 	.open = vgt_open,
 	.release = vgt_release,
+	.mmap = vgt_mmap,
 	.unlocked_ioctl = vgt_ioctl,
 };
 
@@ -491,7 +500,35 @@ static struct miscdevice vgt_device = {
 	.mode = 0600,
 	.fops = &vgt_fops,
 };
-module_misc_device(vgt_device);
+
+static void vgt_free_reserved(void)
+{
+	ClearPageReserved(vgt_reserved);
+	__free_page(vgt_reserved);
+}
+
+static int __init vgt_init(void)
+{
+	int ret;
+
+	vgt_reserved = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!vgt_reserved)
+		return -ENOMEM;
+	SetPageReserved(vgt_reserved);
+	ret = misc_register(&vgt_device);
+	if (ret)
+		vgt_free_reserved();
+	return ret;
+}
+
+static void __exit vgt_exit(void)
+{
+	misc_deregister(&vgt_device);
+	vgt_free_reserved();
+}
+
+module_init(vgt_init);
+module_exit(vgt_exit);
 
 MODULE_DESCRIPTION("Test of the in-kernel interface of vhost_grant");
 MODULE_LICENSE("GPL");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the tests ask of /dev/vhost_grant_test, which uses a window as KVM would
- * for a memslot. One open of the device holds at most one binding.
+ * for a memslot. One open of the device holds at most one binding. A mapping of
+ * the device is of a page that the kernel has reserved.
  */
 #ifndef VHOST_GRANT_TEST_H
 #define VHOST_GRANT_TEST_H

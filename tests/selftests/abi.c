@@ -1138,6 +1138,31 @@ TEST_F(abi, limit_windows)
 	EXPECT_EQ(-ENOSPC, space_window(self->space, PAGE, 0, &window));
 }
 
+/* All inodes of the machine; a window has one of its own. */
+static long inodes(void)
+{
+	return proc_number("/proc/sys/fs/inode-nr");
+}
+
+TEST_F(abi, windows_go_with_their_space)
+{
+	enum { N = 512 };
+	int space = space_open(), i;
+	long before = inodes();
+	struct window window;
+
+	for (i = 0; i < N; i++) {
+		ASSERT_EQ(0, space_window(space, PAGE, 0, &window));
+		close(window.fd);
+	}
+	EXPECT_LT(before + N / 2, inodes());
+	ASSERT_EQ(0, close(space));
+	/* They are freed a grace period later. */
+	for (i = 0; i < 100 && inodes() > before + N / 2; i++)
+		sleep_ms(50);
+	EXPECT_GT(before + N / 2, inodes());
+}
+
 TEST_F(abi, limit_entries)
 {
 	struct vhost_grant_unmap_entry *entries;

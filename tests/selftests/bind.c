@@ -573,6 +573,66 @@ TEST_F(bind, lookup_that_waits_delays_no_revoke)
 	EXPECT_EQ(-ENOENT, held.ret);
 }
 
+/* A revoke that is held up by the callback of a binding. */
+struct held_revoke {
+	pthread_t thread;
+	int space;
+	uint32_t window;
+	int ret;
+};
+
+static void *held_revoke_run(void *argument)
+{
+	struct held_revoke *held = argument;
+
+	held->ret = space_unmap(held->space, held->window, 2 * PAGE, 4 * PAGE);
+	return NULL;
+}
+
+static bool held_revoke_start(struct held_revoke *held, int slot)
+{
+	unsigned int i;
+
+	if (pthread_create(&held->thread, NULL, held_revoke_run, held))
+		return false;
+	for (i = 0; i < 2000; i++) {
+		if (slot_stats(slot).running)
+			return true;
+		sleep_ms(1);
+	}
+	return false;
+}
+
+/* What a holder has not let go of yet is pinned, but not to be had any more. */
+TEST_F(bind, pages_are_pinned_until_all_have_let_go)
+{
+	struct held_revoke held = {
+		.space = self->space, .window = self->w.id,
+	};
+	struct vhost_grant_test_get get;
+	long pins = proc_pins();
+	uint64_t i;
+
+	/* The revoke takes a part of one grant, and all of another. */
+	for (i = 0; i < 6; i += 3)
+		ASSERT_EQ(0, source_grant(&self->source, self->space,
+					  self->w.id, i * PAGE, i * PAGE,
+					  3 * PAGE, RW));
+	ASSERT_EQ(PAGES, slot_bind_slowly(self->slot, self->w.fd, 0, 8, 1000));
+	for (i = 0; i < 6; i++)
+		ASSERT_EQ(source_word(TAG, i * PAGE),
+			  slot_read(self->slot, i * PAGE));
+	ASSERT_TRUE(held_revoke_start(&held, self->slot));
+	EXPECT_EQ(pins + 6, proc_pins());
+	for (i = 0; i < 6; i++)
+		EXPECT_EQ(i < 2 ? 0 : -ENOENT,
+			  slot_get(self->slot, i, true, &get));
+	ASSERT_EQ(1, slot_stats(self->slot).running);
+	pthread_join(held.thread, NULL);
+	EXPECT_EQ(0, held.ret);
+	EXPECT_EQ(pins + 2, proc_pins());
+}
+
 TEST_F(bind, bindings_are_capped)
 {
 	struct vhost_grant_query query;
@@ -881,6 +941,23 @@ TEST_F(bind, lookup_that_waits_over_a_change_of_policy)
 	pthread_join(held.thread, NULL);
 	EXPECT_EQ(-ENOENT, held.ret);
 	EXPECT_EQ(0, slot_stats(self->slot).cached);
+}
+
+/* A page that is ordinary to pin_user_pages(), but not the owner's to give. */
+TEST_F(bind, reserved_pages_are_not_granted)
+{
+	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			  self->slot, 0);
+	long pins = proc_pins();
+
+	ASSERT_NE(MAP_FAILED, page);
+	*(volatile char *)page = 1;
+	EXPECT_EQ(-EFAULT, space_map(self->space, self->w.id, 0, page, PAGE,
+				     R));
+	EXPECT_EQ(-EFAULT, space_map(self->space, self->w.id, 0, page, PAGE,
+				     RW));
+	EXPECT_EQ(0, proc_status(getpid(), "VmPin"));
+	EXPECT_EQ(pins, proc_pins());
 }
 
 static int unload(void)

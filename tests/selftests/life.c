@@ -5,9 +5,13 @@
  * look for is mostly found by MARK_END(): a warning, or a page left pinned.
  */
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "kselftest_harness.h"
 #include "mark.h"
@@ -427,6 +431,65 @@ TEST_F(life, crowd)
 	EXPECT_EQ(0, crowd.strange);
 	EXPECT_LT(0, crowd.rounds);
 	EXPECT_EQ(0, space_destroy(self->space, crowd.window));
+	EXPECT_EQ(0, proc_status(getpid(), "VmPin"));
+}
+
+/*
+ * Memory whose page comes when the test lets it. Returns a userfaultfd, which
+ * can be polled only if it does not block.
+ */
+static int late_memory(char **memory)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = {
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	*memory = source_pages(PAGE);
+	range.range.start = (uintptr_t)*memory;
+	range.range.len = PAGE;
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) ||
+	    ioctl(fd, UFFDIO_REGISTER, &range))
+		return -1;
+	return fd;
+}
+
+struct late_map {
+	life_fixture *self;
+	char *memory;
+	int ret;
+};
+
+static void *map_late(void *argument)
+{
+	struct late_map *map = argument;
+
+	map->ret = space_map(map->self->space, map->self->window.id, 0,
+			     map->memory, PAGE, RW);
+	return NULL;
+}
+
+/* A MAP that is under way must not grant in a window that is no more. */
+TEST_F(life, destroy_during_map)
+{
+	struct uffdio_zeropage zero = { .range.len = PAGE };
+	struct pollfd fault = { .events = POLLIN };
+	struct late_map map = { .self = self };
+	pthread_t thread;
+
+	fault.fd = late_memory(&map.memory);
+	if (fault.fd < 0)
+		SKIP(return, "the kernel has no userfaultfd");
+	ASSERT_EQ(0, pthread_create(&thread, NULL, map_late, &map));
+	ASSERT_EQ(1, poll(&fault, 1, 10000));
+	ASSERT_EQ(POLLIN, fault.revents);
+	ASSERT_EQ(0, space_destroy(self->space, self->window.id));
+	zero.range.start = (uintptr_t)map.memory;
+	ASSERT_EQ(0, ioctl(fault.fd, UFFDIO_ZEROPAGE, &zero));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(-ENOENT, map.ret);
+	EXPECT_EQ(-SIGBUS, peer_peek(&self->peers[0], 0));
 	EXPECT_EQ(0, proc_status(getpid(), "VmPin"));
 }
 

@@ -515,7 +515,8 @@ static long hang_in_userfaultfd(struct peer_view *view, unsigned long a,
 	pthread_t thread;
 
 	(void)b;
-	fault.fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	/* One that blocks cannot be polled. */
+	fault.fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 	iov[0] = (struct iovec){ view->map + a, 64 };
 	iov[1] = (struct iovec){ source_pages(PAGE), 64 };
 	range.range.start = (uintptr_t)iov[1].iov_base;
@@ -525,7 +526,7 @@ static long hang_in_userfaultfd(struct peer_view *view, unsigned long a,
 		return -1;
 	if (pthread_create(&thread, NULL, hang, iov))
 		return -1;
-	return poll(&fault, 1, 10000) == 1 ? 0 : -1;
+	return poll(&fault, 1, 10000) == 1 && fault.revents == POLLIN ? 0 : -1;
 }
 
 TEST_F(holders, hanging_in_userfaultfd)
