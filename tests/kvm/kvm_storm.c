@@ -114,6 +114,18 @@ static void round_of_poison(struct __test_metadata *_metadata,
 	ASSERT_TRUE(is_filled(&self->owner, POISON));
 }
 
+/* The loop must have gone on to the end. */
+static void stop_loop(struct __test_metadata *_metadata, storm_fixture *self,
+		      unsigned int cpu)
+{
+	struct vmm_outcome end = vmm_kick(&self->vm, cpu);
+
+	EXPECT_EQ(VMM_INTERRUPTED, end.result)
+		TH_LOG("vCPU %u: %s, exit reason %u, errno %d, gpa %#lx, vector %lu",
+		       cpu, vmm_result_name(end.result), end.exit_reason,
+		       end.error, end.gpa, end.vector);
+}
+
 static void storm(struct __test_metadata *_metadata, storm_fixture *self,
 		  unsigned int nr_vcpus)
 {
@@ -124,7 +136,7 @@ static void storm(struct __test_metadata *_metadata, storm_fixture *self,
 	for (cpu = 0; cpu < nr_vcpus; cpu++) {
 		EXPECT_LT(self->rounds, vmm_heartbeat(&self->vm, cpu));
 		EXPECT_LT(self->rounds / 10, vmm_holes(&self->vm, cpu));
-		EXPECT_EQ(VMM_INTERRUPTED, vmm_kick(&self->vm, cpu).result);
+		stop_loop(_metadata, self, cpu);
 	}
 	TH_LOG("%lu accesses, stopped %lu times", vmm_heartbeat(&self->vm, 0),
 	       vmm_holes(&self->vm, 0));
