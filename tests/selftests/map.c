@@ -890,24 +890,78 @@ TEST_F(source, hole_of_memfd)
 	memfd_hole(_metadata, self, 0);
 }
 
-/* Pages that fallocate() left in the file have not been cleared yet. */
-TEST_F(source, fallocated_memfd)
+/*
+ * Pages that fallocate() left in the file have not been cleared yet, and will
+ * be by whoever uses them first. That must not be the owner, after the peer.
+ */
+static void fallocated(struct __test_metadata *_metadata, source_fixture *self,
+		       int memfd, uint64_t length)
 {
-	char *poison = source_pages(MIB(8));
-	int memfd = source_memfd(MIB(1), 0);
 	uint64_t value, i;
 
-	memset(poison, 0xa5, MIB(8));
-	ASSERT_EQ(0, munmap(poison, MIB(8)));
-	ASSERT_EQ(0, fallocate(memfd, 0, 0, MIB(1)));
-	ASSERT_EQ(0, map_file(self, memfd, MIB(1), RW));
-	for (i = 0; i < MIB(1); i += 512) {
-		EXPECT_EQ(0, probe_read(self->map + i, &value));
-		EXPECT_EQ(0, value);
+	ASSERT_EQ(0, map_file(self, memfd, length, RW));
+	for (i = 0; i < length; i += 512) {
+		ASSERT_EQ(0, probe_read(self->map + i, &value));
+		ASSERT_EQ(0, value);
 	}
-	EXPECT_EQ(0, probe_write(self->map, 5));
-	ASSERT_EQ(8, pread(memfd, &value, 8, 0));
+	for (i = 0; i < length; i += PAGE)
+		ASSERT_EQ(0, probe_write(self->map + i, i + 5));
+	for (i = 0; i < length; i += PAGE) {
+		ASSERT_EQ(8, pread(memfd, &value, 8, i));
+		ASSERT_EQ(i + 5, value);
+	}
+	ASSERT_EQ(0, probe_read(self->map, &value));
 	EXPECT_EQ(5, value);
+}
+
+/* Free memory that a page which is not cleared can be told by. */
+static void poison_free_memory(uint64_t length)
+{
+	char *poison = source_aligned(length, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+	memset(poison, 0xa5, length);
+	munmap(poison, length);
+}
+
+TEST_F(source, fallocated_memfd)
+{
+	int memfd = source_memfd(MIB(1), 0);
+
+	poison_free_memory(MIB(64));
+	ASSERT_EQ(0, fallocate(memfd, 0, 0, MIB(1)));
+	fallocated(_metadata, self, memfd, MIB(1));
+}
+
+#define SHMEM_ENABLED "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+
+/* The word in brackets is the present setting. */
+static bool shmem_enabled(char setting[16])
+{
+	FILE *file = fopen(SHMEM_ENABLED, "re");
+	bool found = file && fscanf(file, "%*[^[][%15[^]]", setting) == 1;
+
+	if (file)
+		fclose(file);
+	return found;
+}
+
+TEST_F(source, fallocated_huge_memfd)
+{
+	long before = proc_meminfo("ShmemHugePages"), after;
+	int memfd = source_memfd(2 * HUGE, 0), ret;
+	char setting[16];
+
+	if (!shmem_enabled(setting))
+		SKIP(return, "a memfd cannot have huge pages");
+	poison_free_memory(MIB(64));
+	ASSERT_EQ(0, proc_write(SHMEM_ENABLED, "force"));
+	ret = fallocate(memfd, 0, 0, 2 * HUGE);
+	ASSERT_EQ(0, proc_write(SHMEM_ENABLED, "%s", setting));
+	ASSERT_EQ(0, ret);
+	after = proc_meminfo("ShmemHugePages");
+	if (after - before != 2 * HUGE)
+		SKIP(return, "no free huge pages");
+	fallocated(_metadata, self, memfd, 2 * HUGE);
 }
 
 /* Huge pages go back to a pool as they are: fill it with poison first. */
