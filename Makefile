@@ -22,7 +22,7 @@ endif
 SHELL := /bin/bash
 .NOTPARALLEL:
 .PHONY: help demo check check-native check-static check-lab check-debug check-all \
-	bench module lib tools tests install install-module overlay lab-shell \
+	check-mutants bench module lib tools tests install install-module overlay lab-shell \
 	debug-kernel clean distclean deps kernel source payload stage-%
 
 help: ## this list
@@ -48,6 +48,12 @@ check-debug: debug-kernel ## run the tests on a kernel with KASAN, lockdep, kmem
 	@rm -rf $(B)/results/check-debug
 	@$(MAKE) stage-lab LANE=debug R=$(B)/results/check-debug
 	@$(LAB)/summary $(B)/results/check-debug/*.tap
+
+check-mutants: module payload ## show that a test fails when a protection is missing from the module
+	@rm -rf $(B)/results/$@
+	@$(LAB)/stage $(B)/results/$@/mutants.tap "Removing the protections one by one" \
+		$(LAB)/mutants $(B)/mutants $(B)/kmod/npt $(P) $(MUTANTS)
+	@$(LAB)/summary $(B)/results/$@/*.tap
 
 check-all: ## check and check-debug
 	@.ci/run
