@@ -55,8 +55,9 @@ check-mutants: module payload ## show that a test fails when a protection is mis
 		$(LAB)/mutants $(B)/mutants $(B)/kmod/npt $(P) $(MUTANTS)
 	@$(LAB)/summary $(B)/results/$@/*.tap
 
-check-all: ## check and check-debug
+check-all: ## check, check-debug and check-mutants
 	@.ci/run
+	@$(MAKE) check-mutants
 
 bench: module ## measure what grants and revokes cost, as ratios (HOST=1: on this machine)
 	@$(MAKE) -C bench O=$(B)/bench
