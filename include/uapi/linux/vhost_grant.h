@@ -52,8 +52,8 @@
  *  - EFAULT: the argument cannot be read or written, or the source is not
  *    ordinary memory of the owner (nothing mapped, device memory, a page that
  *    the kernel reserves, another window)
- *  - EACCES: RW asked for memory that the owner itself may only read, or that
- *    is a file's of a file system that keeps it elsewhere; a source
+ *  - EACCES: RW asked for memory that the owner itself may only read, or for a
+ *    shared mapping of a file that is neither on tmpfs nor on hugetlbfs; a source
  *    file that is not open for reading; a hole of a hugetlb file that is not
  *    open for writing; an executable mmap of a window
  *  - EPERM: RW asked for a file sealed against writing

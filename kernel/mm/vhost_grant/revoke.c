@@ -195,8 +195,8 @@ static void vg_account(struct vg_revoke *r)
 }
 
 /*
- * Puts into @touched, which may be @ranges, the parts of the ranges that peers
- * were given access to.
+ * Puts into @touched the parts of the ranges that peers were given access to.
+ * They are sorted and do not touch, as the ranges are.
  */
 static unsigned int vg_mark_all(struct vg_revoke *r,
 				const struct vhost_grant_range *ranges,
