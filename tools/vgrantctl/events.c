@@ -178,6 +178,28 @@ static bool enough(const struct watch *watch, const struct reader *reader)
 	return watch->count && reader->printed >= watch->count;
 }
 
+/*
+ * The kernel remembers the names of the threads that ran last, and prints "<...>"
+ * for others. Those that still live can be asked.
+ */
+static void name_thread(struct traceline *line)
+{
+	char path[64], comm[64];
+	FILE *file;
+	size_t n;
+
+	if (line->kind != TRACELINE_EVENT || strcmp(line->comm, "<...>"))
+		return;
+	snprintf(path, sizeof(path), "/proc/%llu/comm", line->pid);
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	n = fread(comm, 1, sizeof(comm), file);
+	fclose(file);
+	if (n > 1)
+		text_escape(line->comm, sizeof(line->comm), comm, n - 1);
+}
+
 static void print_lines(const struct watch *watch, struct reader *reader)
 {
 	struct traceline line;
@@ -188,6 +210,7 @@ static void print_lines(const struct watch *watch, struct reader *reader)
 					reader->used - done, &line);
 		if (!length)
 			break;
+		name_thread(&line);
 		print_line(watch, reader, &line);
 		done += length;
 	}
