@@ -236,18 +236,20 @@ static int vgt_ioctl_unbind(struct vgt_slot *slot)
 }
 
 /* Look up with a reference, which the caller puts. */
-static int vgt_get_page(struct vgt_slot *slot, pgoff_t index, bool write,
+static int vgt_get_page(struct vgt_slot *slot, pgoff_t index, u32 access,
 			struct vhost_grant_page *page)
 {
+	unsigned int max_order = page->order;
 	unsigned long mask;
 	int ret;
 
-	ret = slot->ops->get_page(slot->window, index, write, page);
+	ret = slot->ops->get_page(slot->window, index, access, page);
 	if (ret)
 		return ret;
 	mask = (1UL << page->order) - 1;
 	if (((page_to_pfn(page->page) ^ index) & mask) ||
-	    (write && !page->writable)) {
+	    page->order > max_order ||
+	    ((access & VHOST_GRANT_WRITE) && !page->writable)) {
 		put_page(page->page);
 		return -EPROTO;
 	}
@@ -265,7 +267,8 @@ static int vgt_ioctl_get(struct vgt_slot *slot, void __user *uarg)
 	scoped_guard(rwsem_read, &slot->bind_lock) {
 		if (!slot->file)
 			return -ENOTCONN;
-		ret = vgt_get_page(slot, arg.index, arg.write, &page);
+		page.order = arg.max_order;
+		ret = vgt_get_page(slot, arg.index, arg.access, &page);
 	}
 	if (ret)
 		return ret;
@@ -348,7 +351,8 @@ static int vgt_access_once(struct vgt_slot *slot,
 			   struct vhost_grant_test_access *arg)
 {
 	pgoff_t index = arg->offset >> PAGE_SHIFT;
-	struct vhost_grant_page page;
+	struct vhost_grant_page page = { .order = PMD_SHIFT - PAGE_SHIFT };
+	u32 access = arg->write ? VHOST_GRANT_WRITE : VHOST_GRANT_READ;
 	unsigned long seq;
 	int ret;
 
@@ -357,7 +361,7 @@ static int vgt_access_once(struct vgt_slot *slot,
 			return 0;
 		seq = slot->seq;
 	}
-	ret = vgt_get_page(slot, index, arg->write, &page);
+	ret = vgt_get_page(slot, index, access, &page);
 	if (ret)
 		return ret;
 	ret = vgt_delay(slot, seq, arg->delay_ms);

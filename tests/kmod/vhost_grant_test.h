@@ -36,22 +36,22 @@ struct vhost_grant_test_bind {
 /**
  * struct vhost_grant_test_get - ioctl(VHOST_GRANT_TEST_GET)
  * @index: page of the window, which need not be in the bound range
- * @write: 1 to look it up for writing
+ * @access: as get_page() takes it
  * @out_order: as get_page() says
  * @out_pfn: of the page
  * @out_writable: as get_page() says
- * @__reserved: ignored
+ * @max_order: largest order to ask for
  *
  * Return: 0 or -1 with errno set to ENOTCONN (not bound), EPROTO (the answer
  * breaks the rules of the interface), or what get_page() says.
  */
 struct vhost_grant_test_get {
 	__aligned_u64 index;
-	__u32 write;
+	__u32 access;
 	__u32 out_order;
 	__aligned_u64 out_pfn;
 	__u32 out_writable;
-	__u32 __reserved;
+	__u32 max_order;
 };
 
 /**

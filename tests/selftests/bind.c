@@ -64,11 +64,20 @@ static int slot_unbind(int slot)
 	return space_call(slot, VHOST_GRANT_TEST_UNBIND, NULL);
 }
 
+static int slot_get_for(int slot, uint64_t index, uint32_t access,
+			uint32_t max_order, struct vhost_grant_test_get *get)
+{
+	*get = (struct vhost_grant_test_get){
+		.index = index, .access = access, .max_order = max_order,
+	};
+	return space_call(slot, VHOST_GRANT_TEST_GET, get);
+}
+
 static int slot_get(int slot, uint64_t index, bool write,
 		    struct vhost_grant_test_get *get)
 {
-	*get = (struct vhost_grant_test_get){ .index = index, .write = write };
-	return space_call(slot, VHOST_GRANT_TEST_GET, get);
+	return slot_get_for(slot, index,
+			    write ? VHOST_GRANT_WRITE : VHOST_GRANT_READ, 9, get);
 }
 
 static int slot_access(int slot, uint64_t offset, bool write, uint64_t *value,
@@ -214,6 +223,27 @@ TEST_F(bind, holes_and_permissions)
 	EXPECT_EQ(2, after.out_violations_hole - before.out_violations_hole);
 }
 
+/* A lookup that nobody has asked for finds what there is, and blames nobody. */
+TEST_F(bind, preparing_is_no_violation)
+{
+	struct vhost_grant_query before, after;
+	struct vhost_grant_test_get get;
+
+	ASSERT_EQ(PAGES, slot_bind(self->slot, self->w.fd, 0, PAGES));
+	ASSERT_EQ(0, space_query(self->space, self->w.id, &before));
+	EXPECT_EQ(-ENOENT, slot_get_for(self->slot, 0, 0, 9, &get));
+	ASSERT_EQ(0, source_grant(&self->source, self->space, self->w.id, 0, 0,
+				  PAGE, R));
+	EXPECT_EQ(0, slot_get_for(self->slot, 0, 0, 9, &get));
+	EXPECT_EQ(0, get.out_writable);
+	EXPECT_EQ(-ENOENT, slot_get_for(self->slot, 1, 0, 9, &get));
+	ASSERT_EQ(0, space_query(self->space, self->w.id, &after));
+	EXPECT_EQ(before.out_violations_hole, after.out_violations_hole);
+	EXPECT_EQ(before.out_violations_readonly,
+		  after.out_violations_readonly);
+	EXPECT_EQ(before.out_pages_mapped + 1, after.out_pages_mapped);
+}
+
 TEST_F(bind, only_windows_and_only_within_them)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -309,6 +339,27 @@ TEST_F(bind_huge, aligned_is_order_9)
 	EXPECT_EQ(1, slot_stats(self->slot).cached);
 	EXPECT_EQ(-ENOENT, slot_read(self->slot, HUGE - PAGE));
 	EXPECT_EQ(-ENOENT, slot_read(self->slot, 2 * HUGE));
+}
+
+/* Who can use only small pages is given one, and no more counts as touched. */
+TEST_F(bind_huge, order_is_not_above_what_was_asked_for)
+{
+	struct vhost_grant_query query;
+	struct vhost_grant_test_get get;
+	uint64_t mapped;
+
+	ASSERT_EQ(0, source_grant(&self->source, self->space, self->w.id, 0, 0,
+				  HUGE, RW));
+	ASSERT_EQ(0, space_query(self->space, self->w.id, &query));
+	mapped = query.out_pages_mapped;
+	ASSERT_EQ(0, slot_get_for(self->slot, 7, VHOST_GRANT_READ, 8, &get));
+	EXPECT_EQ(0, get.out_order);
+	ASSERT_EQ(0, space_query(self->space, self->w.id, &query));
+	EXPECT_EQ(mapped + 1, query.out_pages_mapped);
+	ASSERT_EQ(0, slot_get_for(self->slot, 7, VHOST_GRANT_READ, 18, &get));
+	EXPECT_EQ(9, get.out_order);
+	ASSERT_EQ(0, space_query(self->space, self->w.id, &query));
+	EXPECT_EQ(mapped + HUGE_PAGES, query.out_pages_mapped);
 }
 
 TEST_F(bind_huge, misaligned_is_order_0)

@@ -57,7 +57,8 @@ struct vhost_grant_binding {
  * struct vhost_grant_page - A page that a window grants
  * @page: the page at the index that was asked for
  * @order: largest power of two of pages, aligned in window and memory, that is
- *	granted as one around @page with the same access
+ *	granted as one around @page with the same access, but not more than
+ *	it was before the call: the largest that the caller can use
  * @writable: whether it is granted for writing
  */
 struct vhost_grant_page {
@@ -74,11 +75,13 @@ struct vhost_grant_page {
  * @bind: from now on tell @binding of every revoke. 0, -ERANGE if its range is
  *	not within the window, -ENOSPC if the window has too many. May sleep
  * @unbind: the callback is not running any more and will not be called again
- * @get_page: look up page @index for reading or writing and take a reference
- *	to it, which the caller puts (put_page) once its translation is
- *	installed or dropped. 0, -ENOENT for a hole, -EACCES for a write to a
- *	read-only grant, -ERANGE. The reference keeps the page from being
- *	reused, it does not keep it granted. May sleep
+ * @get_page: look up page @index for @access (bits of enum
+ *	vhost_grant_access) and take a reference to it, which the caller puts
+ *	(put_page) once its translation is installed or dropped. 0, -ENOENT
+ *	for a hole, -EACCES for a write to a read-only grant, -ERANGE. What is
+ *	refused is a violation, of which the owner is told, unless @access is 0:
+ *	nobody has tried anything, the caller prepares. The reference keeps the
+ *	page from being reused, it does not keep it granted. May sleep
  */
 struct vhost_grant_kvm_ops {
 	struct vhost_grant_window *(*window_from_file)(struct file *file,
@@ -88,7 +91,7 @@ struct vhost_grant_kvm_ops {
 	void (*unbind)(struct vhost_grant_window *window,
 		       struct vhost_grant_binding *binding);
 	int (*get_page)(struct vhost_grant_window *window, pgoff_t index,
-			bool write, struct vhost_grant_page *out);
+			u32 access, struct vhost_grant_page *page);
 };
 
 const struct vhost_grant_kvm_ops *vhost_grant_kvm_ops_get(void);

@@ -64,21 +64,20 @@ static struct vhost_grant_window *vg_window_from_file(struct file *file,
 	return w;
 }
 
+/*
+ * What is over the limit does not even wait for the lock: a revoke would wait
+ * behind it.
+ */
 static int vg_bind(struct vhost_grant_window *w, struct vhost_grant_binding *b)
 {
-	int ret = 0;
-
 	if (b->range.start >= b->range.end || b->range.end > w->npages)
 		return -ERANGE;
+	if (!atomic_add_unless(&w->nr_bindings, 1, VG_MAX_BINDINGS))
+		return -ENOSPC;
 	down_write(&w->bindings_lock);
-	if (w->nr_bindings < VG_MAX_BINDINGS) {
-		list_add(&b->node, &w->bindings);
-		WRITE_ONCE(w->nr_bindings, w->nr_bindings + 1);
-	} else {
-		ret = -ENOSPC;
-	}
+	list_add(&b->node, &w->bindings);
 	up_write(&w->bindings_lock);
-	return ret;
+	return 0;
 }
 
 /* The lock waits for callbacks that are running. */
@@ -87,70 +86,80 @@ static void vg_unbind(struct vhost_grant_window *w,
 {
 	down_write(&w->bindings_lock);
 	list_del(&b->node);
-	WRITE_ONCE(w->nr_bindings, w->nr_bindings - 1);
 	up_write(&w->bindings_lock);
+	atomic_dec(&w->nr_bindings);
 }
 
-static void vg_give_granted(struct vhost_grant_window *w, const struct vg_found *f,
-			    struct vhost_grant_page *out)
+/*
+ * Touches all that is granted as one around a page. Returns its order, which is
+ * not above @max.
+ */
+static unsigned int vg_touch_around(struct vhost_grant_window *w,
+				    const struct vg_found *f, unsigned int max)
 {
 	struct vg_entry *e = f->entry;
 
-	out->page = f->page;
-	out->writable = f->writable;
-	out->order = 0;
-	if (e->is_huge && e->live == VG_BLOCK_PAGES) {
-		out->order = VG_BLOCK_ORDER;
-		vg_touch_huge(w, e);
-	} else {
+	if (max < VG_BLOCK_ORDER || !vg_entry_is_whole(e)) {
 		vg_touch(w, f);
+		return 0;
 	}
+	if (max >= VG_GIANT_ORDER && vg_touch_giant(w, e))
+		return VG_GIANT_ORDER;
+	vg_touch_huge(w, e);
+	return VG_BLOCK_ORDER;
+}
+
+static void vg_give_granted(struct vhost_grant_window *w, const struct vg_found *f,
+			    struct vhost_grant_page *page)
+{
+	page->page = f->page;
+	page->writable = f->writable;
+	page->order = vg_touch_around(w, f, page->order);
 	atomic64_inc(&w->faults);
 }
 
 static int vg_give_hole(struct vhost_grant_window *w, pgoff_t index, u32 access,
-			struct vhost_grant_page *out)
+			struct vhost_grant_page *page)
 {
 	struct page *scratch = vg_hole_page(w);
 
-	vg_event_violation(w, index, access, false);
+	if (access)
+		vg_event_violation(w, index, access, false);
 	if (!scratch)
 		return -ENOENT;
-	*out = (struct vhost_grant_page) { .page = scratch, .writable = true };
+	*page = (struct vhost_grant_page) { .page = scratch, .writable = true };
 	return 0;
 }
 
-static int vg_give_page(struct vhost_grant_window *w, pgoff_t index, bool write,
-			struct vhost_grant_page *out)
+static int vg_give_page(struct vhost_grant_window *w, pgoff_t index, u32 access,
+			struct vhost_grant_page *page)
 {
-	u32 access = write ? VHOST_GRANT_WRITE : VHOST_GRANT_READ;
 	struct vg_found f;
 
 	if (!vg_table_lookup(w, index, &f))
-		return vg_give_hole(w, index, access, out);
-	if (write && !f.writable) {
+		return vg_give_hole(w, index, access, page);
+	if ((access & VHOST_GRANT_WRITE) && !f.writable) {
 		vg_event_violation(w, index, access, true);
 		return -EACCES;
 	}
-	vg_give_granted(w, &f, out);
+	vg_give_granted(w, &f, page);
 	return 0;
 }
 
-static int vg_get_page(struct vhost_grant_window *w, pgoff_t index, bool write,
-		       struct vhost_grant_page *out)
+static int vg_get_page(struct vhost_grant_window *w, pgoff_t index, u32 access,
+		       struct vhost_grant_page *page)
 {
 	int ret;
 
 	if (index >= w->npages)
 		return -ERANGE;
 	down_read(&w->table_lock);
-	ret = vg_give_page(w, index, write, out);
+	ret = vg_give_page(w, index, access, page);
 	if (!ret)
-		get_page(out->page);
+		get_page(page->page);
 	up_read(&w->table_lock);
 	trace_vhost_grant_fault(w->space->id, w->id, (u64)index << PAGE_SHIFT,
-				write ? VHOST_GRANT_WRITE : VHOST_GRANT_READ,
-				ret ? 0 : out->order, ret);
+				access, ret ? 0 : page->order, ret);
 	return ret;
 }
 

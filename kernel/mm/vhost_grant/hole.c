@@ -26,12 +26,27 @@ static void vg_hole_change(struct vhost_grant_window *w, u32 hole, struct page *
 }
 
 /*
+ * In parts, of which each holds the locks that a revoke needs, too, only as long
+ * as a revoke of that size would. The policy has changed before: behind the
+ * part that is being invalidated no new translations of the scratch page appear.
+ */
+static void vg_hole_forget_scratch(struct vhost_grant_window *w)
+{
+	struct vhost_grant_range part;
+
+	for (part.start = 0; part.start < w->npages; part.start = part.end) {
+		part.end = min(part.start + VG_HOLE_PART, w->npages);
+		vg_window_invalidate(w, &part, 1);
+		cond_resched();
+	}
+}
+
+/*
  * Takes hole_lock rather than revoke_lock: a peer that calls this all the time
  * must not be in the way of a revoke.
  */
 static int vg_hole_set_locked(struct vhost_grant_window *w, u32 hole)
 {
-	struct vhost_grant_range all = { 0, w->npages };
 	struct page *scratch = NULL;
 
 	lockdep_assert_held(&w->hole_lock);
@@ -44,7 +59,7 @@ static int vg_hole_set_locked(struct vhost_grant_window *w, u32 hole)
 	}
 	vg_hole_change(w, hole, scratch);
 	if (hole == VHOST_GRANT_HOLE_FAULT && READ_ONCE(w->scratch_used))
-		vg_window_invalidate(w, &all, 1);
+		vg_hole_forget_scratch(w);
 	return 0;
 }
 

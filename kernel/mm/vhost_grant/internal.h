@@ -57,7 +57,8 @@
  *     window.bindings_lock	for writing
  *
  *   window.bindings_lock	for reading
- *     KVM's mmu_lock
+ *     KVM's srcu
+ *	 KVM's mmu_lock
  *
  *   i_mmap_rwsem, page table locks, mmu notifiers of the peers, in zapping
  *
@@ -97,6 +98,9 @@ struct seq_file;
 
 #define VG_BLOCK_ORDER		(PMD_SHIFT - PAGE_SHIFT)
 #define VG_BLOCK_PAGES		BIT(VG_BLOCK_ORDER)
+/* What the next level of a page table maps, as blocks that lie together */
+#define VG_GIANT_ORDER		(PUD_SHIFT - PAGE_SHIFT)
+#define VG_GIANT_PAGES		BIT(VG_GIANT_ORDER)
 
 #define VG_MAX_WINDOW_SIZE	BIT_ULL(47)
 #define VG_MAX_WINDOWS		1024
@@ -105,6 +109,9 @@ struct seq_file;
 #define VG_MAX_GRANTS		BIT(24)
 #define VG_MAX_EVENTS		256
 #define VG_MAX_ENTRIES		65536
+
+/* Of a window, what a change of its hole policy invalidates at a time */
+#define VG_HOLE_PART		(16 * VG_BLOCK_PAGES)
 
 /* Ranges that are revoked with one flush. */
 #define VG_BATCH		256
@@ -224,7 +231,7 @@ struct vg_space {
  * @scratch_used: a peer was given access to @scratch
  * @bindings_lock: protects @bindings
  * @bindings: KVM memslots
- * @nr_bindings: members of @bindings
+ * @nr_bindings: members of @bindings, and those that are about to be
  * @nr_vmas: mappings
  * @file_gone: the file was released
  * @nr_entries: protected by @revoke_lock, as are the next three
@@ -254,7 +261,7 @@ struct vhost_grant_window {
 	bool scratch_used;
 	struct rw_semaphore bindings_lock;
 	struct list_head bindings;
-	unsigned int nr_bindings;
+	atomic_t nr_bindings;
 	atomic_t nr_vmas;
 	bool file_gone;
 	unsigned long nr_entries;
@@ -359,6 +366,7 @@ struct vg_entry *vg_table_lookup_huge(struct vhost_grant_window *w, pgoff_t inde
 bool vg_table_busy(struct vhost_grant_window *w, struct vg_entry *new);
 void vg_touch(struct vhost_grant_window *w, const struct vg_found *f);
 void vg_touch_huge(struct vhost_grant_window *w, struct vg_entry *e);
+bool vg_touch_giant(struct vhost_grant_window *w, struct vg_entry *e);
 
 /* source.c */
 
@@ -418,6 +426,12 @@ static inline bool vg_slot_live(unsigned long slot)
 static inline pgoff_t vg_entry_end(const struct vg_entry *e)
 {
 	return e->start + e->nr;
+}
+
+/* A huge entry of which nothing has been revoked */
+static inline bool vg_entry_is_whole(const struct vg_entry *e)
+{
+	return e->is_huge && e->live == VG_BLOCK_PAGES;
 }
 
 #endif /* _MM_VHOST_GRANT_INTERNAL_H */

@@ -163,7 +163,7 @@ struct vg_entry *vg_table_lookup_huge(struct vhost_grant_window *w, pgoff_t inde
 
 	vg_assert_table_held(w);
 	e = vg_tree_first(&w->huge, index, index + 1);
-	return e && e->live == VG_BLOCK_PAGES ? e : NULL;
+	return e && vg_entry_is_whole(e) ? e : NULL;
 }
 
 static bool vg_small_busy(struct vg_entry *e, pgoff_t start, pgoff_t end)
@@ -226,14 +226,67 @@ void vg_touch(struct vhost_grant_window *w, const struct vg_found *f)
 		atomic64_inc(&w->mapped);
 }
 
-/* The same for all pages of a huge entry. */
+/* The same for all pages of a huge entry, a word of them at a time. */
 void vg_touch_huge(struct vhost_grant_window *w, struct vg_entry *e)
 {
+	unsigned long *touched = e->huge->touched;
 	unsigned int i, n = 0;
 
 	lockdep_assert_held(&w->table_lock);
-	for (i = 0; i < VG_BLOCK_PAGES; i++)
-		n += !test_bit(i, e->huge->touched) &&
-		     !test_and_set_bit(i, e->huge->touched);
+	for (i = 0; i < BITS_TO_LONGS(VG_BLOCK_PAGES); i++)
+		if (READ_ONCE(touched[i]) != ULONG_MAX)
+			n += BITS_PER_LONG -
+			     hweight_long(xchg(&touched[i], ULONG_MAX));
 	atomic64_add(n, &w->mapped);
+}
+
+/* The first entry of the part of the window that a giant page would cover */
+static struct vg_entry *vg_giant_first(struct vhost_grant_window *w,
+				       const struct vg_entry *e)
+{
+	pgoff_t start = round_down(e->start, VG_GIANT_PAGES);
+	struct vg_entry *first;
+
+	if (folio_nr_pages(page_folio(e->huge->head)) < VG_GIANT_PAGES)
+		return NULL;
+	first = vg_tree_first(&w->huge, start, start + 1);
+	if (!first || !IS_ALIGNED(page_to_pfn(first->huge->head), VG_GIANT_PAGES))
+		return NULL;
+	return first;
+}
+
+/* The number of entries, from @first on, that continue it in all respects. */
+static unsigned int vg_giant_length(struct vg_entry *first)
+{
+	pgoff_t end = first->start + VG_GIANT_PAGES;
+	struct vg_entry *e;
+	unsigned int n = 0;
+
+	for (e = first; e; e = vg_tree_next(e, end), n++)
+		if (!vg_entry_is_whole(e) || e->writable != first->writable ||
+		    e->huge->head != nth_page(first->huge->head,
+					      e->start - first->start))
+			break;
+	return n;
+}
+
+/**
+ * vg_touch_giant() - Touch all blocks of a giant page, if they are one
+ * @w: window, table_lock is held
+ * @e: one of them
+ *
+ * Return: whether they are: granted as a whole, with the same permission, and
+ * together an aligned part of one folio.
+ */
+bool vg_touch_giant(struct vhost_grant_window *w, struct vg_entry *e)
+{
+	struct vg_entry *first;
+
+	lockdep_assert_held(&w->table_lock);
+	first = vg_giant_first(w, e);
+	if (!first || vg_giant_length(first) < VG_GIANT_PAGES / VG_BLOCK_PAGES)
+		return false;
+	for (e = first; e; e = vg_tree_next(e, first->start + VG_GIANT_PAGES))
+		vg_touch_huge(w, e);
+	return true;
 }

@@ -104,7 +104,7 @@ static void vg_window_counters(struct vhost_grant_window *w,
 	q->out_length = (u64)w->npages << PAGE_SHIFT;
 	q->out_flags = vg_window_flags_now(w);
 	q->out_vmas = atomic_read(&w->nr_vmas);
-	q->out_bindings = READ_ONCE(w->nr_bindings);
+	q->out_bindings = atomic_read(&w->nr_bindings);
 	q->out_peer_gone = READ_ONCE(w->file_gone);
 	q->out_grants = READ_ONCE(w->nr_entries);
 	q->out_pages_granted = READ_ONCE(w->granted);
