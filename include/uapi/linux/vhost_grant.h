@@ -56,7 +56,8 @@
  *    shared mapping of a file that is neither on tmpfs nor on hugetlbfs; a source
  *    file that is not open for reading; a hole of a hugetlb file that is not
  *    open for writing; an executable mmap of a window
- *  - EPERM: RW asked for a file sealed against writing
+ *  - EPERM: RW asked for a file sealed against writing; an executable mmap of a
+ *    window, if the kernel refuses it for all files without a file system
  *  - EBADF: @fd of a map entry is not an open file
  *  - ENODEV: @fd of a map entry is not a memfd, tmpfs or hugetlbfs file; mmap
  *    of a window that is for KVM only

@@ -143,11 +143,6 @@ static vm_fault_t vg_fault(struct vm_fault *vmf)
 	return ret;
 }
 
-static void vg_zap_page(struct vm_fault *vmf)
-{
-	zap_vma_ptes(vmf->vma, vmf->address & PAGE_MASK, PAGE_SIZE);
-}
-
 /* A hole here is a revoke on its way: let the access find out. */
 static vm_fault_t vg_mkwrite_hole(struct vhost_grant_window *w, struct vm_fault *vmf)
 {
@@ -155,7 +150,7 @@ static vm_fault_t vg_mkwrite_hole(struct vhost_grant_window *w, struct vm_fault 
 
 	if (!scratch)
 		return VM_FAULT_NOPAGE;
-	vg_zap_page(vmf);
+	vg_compat_zap_page(vmf);
 	return vg_insert(vmf, scratch, true);
 }
 
@@ -171,7 +166,7 @@ static vm_fault_t vg_mkwrite_granted(struct vhost_grant_window *w, struct vm_fau
 		vg_event_violation(w, vmf->pgoff, VHOST_GRANT_WRITE, true);
 		return VM_FAULT_SIGBUS;
 	}
-	vg_zap_page(vmf);
+	vg_compat_zap_page(vmf);
 	return vg_insert_granted(w, vmf, f);
 }
 
