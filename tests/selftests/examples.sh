@@ -87,8 +87,65 @@ WINDOW
 	cmp -s "$work/expected" "$work/iotlb.out"
 }
 
+# guest WAY: what a guest may not do looks different in each way.
+guest() { timeout 20 "$bin/guest" "$1" >"$work/guest.out" 2>&1; }
+
+guest_says()
+{
+	guest "$1" || return 1
+	cat >"$work/expected"
+	cmp -s "$work/expected" "$work/guest.out"
+}
+
+guest_mapped()
+{
+	guest_says mapped <<'EXITS'
+guest: has the window as a mapped slot
+guest: read 0x11
+guest: refused, KVM does not say where
+guest: read 0x22
+guest: wrote 0x10000 as if it were a device's
+EXITS
+}
+
+guest_native()
+{
+	guest_says native <<'EXITS'
+guest: has the window as a native slot
+guest: 1 of 4 pages are populated
+guest: read 0x11
+guest: refused to read 0x11000, where nothing is granted
+guest: read 0x22
+guest: refused to write 0x10000, which is read-only
+EXITS
+}
+
+guest_mmio()
+{
+	guest_says mmio <<'EXITS'
+guest: has the window as a mmio slot
+guest: 1 of 4 pages are populated
+guest: read 0x11
+guest: read 0x11000 as if it were a device's
+guest: read 0xff
+guest: wrote 0x10000 as if it were a device's
+EXITS
+}
+
+# On a KVM without native slots the example has to say so.
+native_result()
+{
+	if ! guest native && grep -q 'guest: KVM of this kernel cannot take a window' \
+		"$work/guest.out"; then
+		number=$((number + 1))
+		echo "ok $number $1 # SKIP KVM of this kernel has no native memslots"
+		return
+	fi
+	result "$@"
+}
+
 echo "TAP version 13"
-echo "1..9"
+echo "1..12"
 result owner_and_peer_meet owner_and_peer
 result peer_reads_the_grant says peer 'peer: the owner says "hello from a memfd"'
 result peer_may_not_write_it says peer 'peer: write to the read-only page: Bad address'
@@ -99,4 +156,7 @@ result revoked_is_gone says peer 'peer: read of the revoked page: Bad address'
 result owner_is_told grep -q 'owner: the peer tried to write 0x1000' "$work/owner.out"
 result iotlb_follows_its_stream iotlb
 result iotlb_revokes_no_more_than_it_must iotlb_says
+result guest_has_a_mapped_window guest_mapped
+native_result guest_has_a_native_window guest_native
+native_result guest_has_a_window_as_mmio guest_mmio
 exit $failed

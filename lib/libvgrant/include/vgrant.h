@@ -322,6 +322,99 @@ int vgrant_send_window(int sock, int fd);
 int vgrant_recv_window(int sock);
 
 /**
+ * enum vgrant_kvm_ways - Ways of a window into a guest
+ * @VGRANT_KVM_MAPPED: the VMM maps the window, vgrant_window_mmap(), and makes
+ *	an ordinary memslot of it. Before Linux 6.13 that does not work with huge
+ *	pages: the owner creates the window with %VHOST_GRANT_WINDOW_KVM_MAPPED,
+ *	and vgrant_get_info() knows whether it has to
+ * @VGRANT_KVM_NATIVE: KVM takes the window itself, vgrant_kvm_set_slot()
+ * @VGRANT_KVM_NATIVE_MMIO: so with %VGRANT_KVM_SLOT_MMIO
+ * @VGRANT_KVM_PREFAULT: vgrant_kvm_prefault() works for native memslots
+ */
+enum vgrant_kvm_ways {
+	VGRANT_KVM_MAPPED	= 1 << 0,
+	VGRANT_KVM_NATIVE	= 1 << 1,
+	VGRANT_KVM_NATIVE_MMIO	= 1 << 2,
+	VGRANT_KVM_PREFAULT	= 1 << 3,
+};
+
+/**
+ * vgrant_kvm_ways() - Ask in which ways a window can get into a guest
+ * @kvm_fd: file descriptor of /dev/kvm or of a VM
+ * @window_fd: file descriptor of the window, -1 to ask of KVM alone
+ * @ways: receives bits of enum vgrant_kvm_ways
+ *
+ * Return: 0, -EBADF, -EBADFD (@kvm_fd is neither), -ENOTTY (@window_fd is not a
+ * window) or -EIO (another process made the VM).
+ */
+int vgrant_kvm_ways(int kvm_fd, int window_fd, uint32_t *ways);
+
+/**
+ * enum vgrant_kvm_slot_flags - Flags of vgrant_kvm_set_slot()
+ * @VGRANT_KVM_SLOT_MMIO: an access that is not granted becomes KVM_EXIT_MMIO, as
+ *	one to a device, instead of KVM_EXIT_MEMORY_FAULT
+ */
+enum vgrant_kvm_slot_flags {
+	VGRANT_KVM_SLOT_MMIO	= 1 << 0,
+};
+
+/**
+ * vgrant_kvm_set_slot() - Make a native memslot of a window
+ * @vm_fd: file descriptor of the VM
+ * @slot: number of the slot, not in use
+ * @gpa: where the guest finds it, in bytes
+ * @window_fd: file descriptor of the window, which may be closed afterwards
+ * @offset: start in the window, in bytes
+ * @length: in bytes
+ * @flags: of enum vgrant_kvm_slot_flags
+ *
+ * The guest reaches what is granted. KVM_RUN tells of other accesses as
+ * <linux/vhost_grant_kvm.h> says. Huge pages are mapped as such if @gpa and
+ * @offset are the same modulo their size.
+ *
+ * Return: 0, -EINVAL (unknown flag, alignment, length zero), -EOVERFLOW (the
+ * end of the range in the guest wraps around), -ERANGE (past the end of the
+ * window), -EOPNOTSUPP (this KVM has no native memslots, or not of this kind),
+ * -EBADF, -EBADFD (@vm_fd is not a VM), -ENOTTY (@window_fd is not a window),
+ * -ENODEV (no module), -EEXIST (another slot is in the range), -EBUSY (@slot is
+ * in use or too high, or @gpa is), -ENOSPC (too many native slots of this
+ * window), -ENOMEM or -EIO (another process made the VM).
+ */
+int vgrant_kvm_set_slot(int vm_fd, uint32_t slot, uint64_t gpa, int window_fd,
+			uint64_t offset, uint64_t length, uint32_t flags);
+
+/**
+ * vgrant_kvm_delete_slot() - Delete a memslot
+ * @vm_fd: file descriptor of the VM
+ * @slot: number of the slot, of either kind
+ *
+ * When the call returns the guest cannot reach the memory through the slot.
+ *
+ * Return: 0, -ENOENT (no such slot), -EBADF, -EBADFD (@vm_fd is not a VM),
+ * -ENOMEM or -EIO (another process made the VM).
+ */
+int vgrant_kvm_delete_slot(int vm_fd, uint32_t slot);
+
+/**
+ * vgrant_kvm_prefault() - Spare a guest the first access to granted pages
+ * @vcpu_fd: file descriptor of a vCPU, which is not running
+ * @gpa: start in native memslots, in bytes
+ * @length: in bytes
+ * @populated: receives how many bytes of the range the guest can now read
+ *	without an exit, or NULL. Counts on failure too
+ *
+ * Holes are skipped, which costs a system call for each page of them, and no
+ * event. A page that is revoked meanwhile, or later, is a hole as any other.
+ *
+ * Return: 0, -EINVAL (alignment, length zero), -EOVERFLOW, -EOPNOTSUPP (this KVM
+ * cannot), -EBADF, -EBADFD (@vcpu_fd is not a vCPU), -EINTR (a signal arrived),
+ * -EAGAIN (a slot of the range is being deleted), -EFAULT (memory of an ordinary
+ * memslot cannot be read), -ENOMEM or -EIO (another process made the VM).
+ */
+int vgrant_kvm_prefault(int vcpu_fd, uint64_t gpa, uint64_t length,
+			uint64_t *populated);
+
+/**
  * enum vgrant_op - What failed, for vgrant_strerror()
  * @VGRANT_OP_OPEN: vgrant_open() and vgrant_from_fd()
  * @VGRANT_OP_CREATE_WINDOW: vgrant_create_window()
@@ -338,6 +431,9 @@ int vgrant_recv_window(int sock);
  * @VGRANT_OP_RECV_WINDOW: vgrant_recv_window()
  * @VGRANT_OP_IOTLB: the vgrant_iotlb calls, except that vgrant_iotlb_commit()
  *	fails as %VGRANT_OP_MAP or %VGRANT_OP_UNMAP, and says which
+ * @VGRANT_OP_KVM_WAYS: vgrant_kvm_ways()
+ * @VGRANT_OP_KVM_SLOT: vgrant_kvm_set_slot() and vgrant_kvm_delete_slot()
+ * @VGRANT_OP_KVM_PREFAULT: vgrant_kvm_prefault()
  */
 enum vgrant_op {
 	VGRANT_OP_OPEN,
@@ -354,6 +450,9 @@ enum vgrant_op {
 	VGRANT_OP_SEND_WINDOW,
 	VGRANT_OP_RECV_WINDOW,
 	VGRANT_OP_IOTLB,
+	VGRANT_OP_KVM_WAYS,
+	VGRANT_OP_KVM_SLOT,
+	VGRANT_OP_KVM_PREFAULT,
 };
 
 /**

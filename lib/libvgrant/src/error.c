@@ -135,6 +135,42 @@ static const struct text iotlb_texts[] = {
 	{ 0, NULL }
 };
 
+static const struct text kvm_ways_texts[] = {
+	{ EBADF, "a file descriptor is not open: check that of KVM, and that of the window or -1" },
+	{ EBADFD, "the file is neither /dev/kvm nor a VM: check the first file descriptor" },
+	{ ENOTTY, "the file is not a window: check the file descriptor, or what the owner sent" },
+	{ EIO, "KVM does not answer: ask in the process that made the VM, as long as the VM is alive" },
+	{ 0, NULL }
+};
+
+static const struct text kvm_slot_texts[] = {
+	{ EINVAL, "the slot is not valid: use known flags, and a guest address, offset and length that are multiples of the page size, the length not zero" },
+	{ EOVERFLOW, "guest address plus length wraps around: check both" },
+	{ ERANGE, "the range passes the end of the window: check offset and length, or ask the owner for a longer window" },
+	{ EOPNOTSUPP, "KVM of this kernel cannot take a window, or not with this flag: load the patched kvm modules, or map the window and make an ordinary slot of it" },
+	{ EBADF, "a file descriptor is not open: check that of the VM and that of the window" },
+	{ EBADFD, "the file is not a VM: use what KVM_CREATE_VM returned" },
+	{ ENOTTY, "the file is not a window: check the file descriptor, or what the owner sent" },
+	{ ENODEV, "the module vhost_grant is not loaded, so no file can be a window: load it, and have the owner create one" },
+	{ EEXIST, "the guest has another slot in this range: delete that one, or choose another guest address" },
+	{ EBUSY, "the slot number is in use or too high, or the guest address is: delete that slot first, as slots cannot be changed, or choose others" },
+	{ ENOSPC, "the window has too many native slots: delete some, the limit is out_max_bindings of vgrant_get_info()" },
+	{ ENOENT, "the VM has no such slot: check its number, and whether it was deleted" },
+	{ EIO, "KVM refuses to change the VM: do it in the process that made the VM, as long as the VM is alive" },
+	{ 0, NULL }
+};
+
+static const struct text kvm_prefault_texts[] = {
+	{ EINVAL, "the range is not valid: use a guest address and length that are multiples of the page size, the length not zero" },
+	{ EOVERFLOW, "guest address plus length wraps around: check both" },
+	{ EOPNOTSUPP, "KVM of this kernel or machine cannot populate: go without, or use Linux 6.11 or later with EPT or NPT" },
+	{ EBADFD, "the file is not a vCPU: use what KVM_CREATE_VCPU returned" },
+	{ EAGAIN, "a slot of the range is being deleted or moved: try again" },
+	{ EFAULT, "the range has an ordinary slot whose memory cannot be read: leave that slot out" },
+	{ EIO, "KVM did nothing: do it in the process that made the VM, as long as the VM is alive" },
+	{ 0, NULL }
+};
+
 static const struct text no_texts[] = { { 0, NULL } };
 
 static const struct text *const texts[] = {
@@ -152,6 +188,9 @@ static const struct text *const texts[] = {
 	[VGRANT_OP_SEND_WINDOW] = send_texts,
 	[VGRANT_OP_RECV_WINDOW] = recv_texts,
 	[VGRANT_OP_IOTLB] = iotlb_texts,
+	[VGRANT_OP_KVM_WAYS] = kvm_ways_texts,
+	[VGRANT_OP_KVM_SLOT] = kvm_slot_texts,
+	[VGRANT_OP_KVM_PREFAULT] = kvm_prefault_texts,
 };
 
 static const char *find(const struct text *text, int err)

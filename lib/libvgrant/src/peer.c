@@ -68,6 +68,9 @@ int vgrant_window_mmap(int fd, uint64_t offset, size_t length, int prot,
 
 	if (ret)
 		return ret;
+	/* The kernel's errno for it differs between versions. */
+	if (prot & PROT_EXEC)
+		return -EACCES;
 	if (offset >= info.out_length || length > info.out_length - offset)
 		return -EINVAL;
 	if (!length)

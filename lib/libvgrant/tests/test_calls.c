@@ -469,6 +469,7 @@ static void window_mmap_failures(void **state)
 			 -EINVAL);
 	assert_int_equal(vgrant_window_mmap(fd, 1, PAGE, 0, &addr), -EINVAL);
 	assert_int_equal(vgrant_window_mmap(fd, 0, PAGE + 1, 0, &addr), -EINVAL);
+	assert_int_equal(vgrant_window_mmap(fd, 0, PAGE, PROT_EXEC, &addr), -EACCES);
 	assert_int_equal(vgrant_window_mmap(fd + 100, 0, 0, 0, &addr), -ENOTTY);
 	count_mappings();
 	before = count_mappings();

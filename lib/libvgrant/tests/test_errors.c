@@ -36,6 +36,12 @@ static const struct documented documented[] = {
 				   ENOTCONN, EAGAIN, EMFILE } },
 	{ VGRANT_OP_IOTLB, { EINVAL, EOVERFLOW, ERANGE, EBADF, EEXIST, ENOENT,
 			     ENOMEM } },
+	{ VGRANT_OP_KVM_WAYS, { EBADF, EBADFD, ENOTTY, EIO } },
+	{ VGRANT_OP_KVM_SLOT, { EINVAL, EOVERFLOW, ERANGE, EOPNOTSUPP, EBADF,
+				EBADFD, ENOTTY, ENODEV, EEXIST, EBUSY, ENOSPC,
+				ENOENT, ENOMEM, EIO } },
+	{ VGRANT_OP_KVM_PREFAULT, { EINVAL, EOVERFLOW, EOPNOTSUPP, EBADF,
+				    EBADFD, EINTR, EAGAIN, EFAULT, ENOMEM, EIO } },
 };
 
 #define NR_OPS	(sizeof(documented) / sizeof(*documented))
@@ -82,6 +88,24 @@ static void depends_on_call(void **state)
 					    VGRANT_OP_OPEN, err[i]));
 }
 
+/* One bad input of a native slot is not taken for another. */
+static void slot_errors_differ(void **state)
+{
+	static const int err[] = { EINVAL, EOVERFLOW, ERANGE, EOPNOTSUPP, EBADF,
+				   EBADFD, ENOTTY, ENODEV, EEXIST, EBUSY, ENOSPC,
+				   ENOENT, ENOMEM, EIO };
+	const size_t nr = sizeof(err) / sizeof(*err);
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < nr; i++) {
+		for (j = i + 1; j < nr; j++)
+			assert_string_not_equal(
+				vgrant_strerror(VGRANT_OP_KVM_SLOT, err[i]),
+				vgrant_strerror(VGRANT_OP_KVM_SLOT, err[j]));
+	}
+}
+
 static void unknown_errors(void **state)
 {
 	(void)state;
@@ -98,6 +122,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(documented_errors),
 		cmocka_unit_test(depends_on_call),
+		cmocka_unit_test(slot_errors_differ),
 		cmocka_unit_test(unknown_errors),
 	};
 

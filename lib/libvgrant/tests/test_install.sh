@@ -53,12 +53,21 @@ headers_stand_alone() {
 		-fsyntax-only)
 
 	echo '#include <vgrant.h>' >"$work/header.c"
-	"${CC:-cc}" -std=c11 "${flags[@]}" "$work/header.c"
+	echo '#include <linux/vhost_grant_kvm.h>' >"$work/kvm.c"
+	"${CC:-cc}" -std=c11 "${flags[@]}" "$work/header.c" "$work/kvm.c"
+}
+
+# What was released under a version stays under it.
+versions() {
+	local released='T vgrant_open@@VGRANT_1\.0$\|T vgrant_kvm_ways@@VGRANT_1\.1$'
+
+	[ "$(nm -D --defined-only "$lib" | grep -c "$released")" = 2 ]
 }
 
 header_is_cxx() {
 	command -v c++ >/dev/null || return 4
 	echo '#include <vgrant.h>' >"$work/header.cc"
+	echo '#include <linux/vhost_grant_kvm.h>' >>"$work/header.cc"
 	c++ -I "$root/include" -Wall -Wextra -Werror -fsyntax-only \
 		"$work/header.cc"
 }
@@ -109,7 +118,7 @@ man_pages_render() {
 
 pkg_config_version() {
 	[ "$(PKG_CONFIG_LIBDIR=$root/lib/pkgconfig pkg-config --modversion \
-		libvgrant)" = 1.0.0 ]
+		libvgrant)" = 1.1.0 ]
 }
 
 # The examples were built against the stage; here is no device to find.
@@ -121,7 +130,7 @@ example_says_what_to_do() {
 			"$work/said"
 }
 
-tests=(header_matches_map library_matches_map soname static_names_are_prefixed
+tests=(header_matches_map library_matches_map versions soname static_names_are_prefixed
 	headers_stand_alone header_is_cxx man_page_per_call
 	man_overview_is_complete man_pages_are_clean man_pages_render
 	pkg_config_version example_says_what_to_do)
