@@ -96,11 +96,25 @@ static void do_output(struct guest_mailbox *box)
 			 : "+S"(from), "+c"(left) : "d"(GUEST_PORT_DATA) : "memory");
 }
 
+/* The compiler does not use the register, so it need not know. */
+static void do_add_vector(struct guest_mailbox *box)
+{
+	__asm__ volatile("pxor %%xmm0, %%xmm0\n\t"
+			 "paddd (%1), %%xmm0\n\t"
+			 "movq %%xmm0, %0"
+			 : "=r"(box->result) : "r"(box->address) : "memory");
+}
+
 static void do_write_msr(struct guest_mailbox *box)
 {
 	__asm__ volatile("wrmsr" : : "c"((uint32_t)box->other),
 			 "a"((uint32_t)box->value),
 			 "d"((uint32_t)(box->value >> 32)) : "memory");
+}
+
+static void do_run_nested(struct guest_mailbox *box)
+{
+	__asm__ volatile("vmrun %%rax\n\tstgi" : : "a"(box->address) : "memory");
 }
 
 /* Counts a beat whose access is done, and goes to the next word of the range. */
@@ -111,7 +125,7 @@ static uint64_t beat(struct guest_mailbox *box, uint64_t offset)
 	*(volatile uint64_t *)&box->heartbeat = beats;
 	if (box->yield_every && beats % box->yield_every == 0)
 		out(GUEST_PORT_YIELD);
-	offset += 8;
+	offset += box->stride ? box->stride : 8;
 	return offset < box->length ? offset : 0;
 }
 
@@ -171,7 +185,9 @@ static const guest_handler handlers[GUEST_COMMANDS] = {
 	[GUEST_COPY]			= do_copy,
 	[GUEST_INPUT]			= do_input,
 	[GUEST_OUTPUT]			= do_output,
+	[GUEST_ADD_VECTOR]		= do_add_vector,
 	[GUEST_WRITE_MSR]		= do_write_msr,
+	[GUEST_RUN_NESTED]		= do_run_nested,
 	[GUEST_LOOP_READ]		= do_loop_read,
 	[GUEST_LOOP_WRITE]		= do_loop_write,
 	[GUEST_LOOP_ADD]		= do_loop_add,

@@ -41,7 +41,11 @@
  * @GUEST_COPY: copy the range from @other with REP MOVSB
  * @GUEST_INPUT: fill the range with REP INSB, which KVM emulates
  * @GUEST_OUTPUT: write the range to a port with REP OUTSB, which KVM emulates
+ * @GUEST_ADD_VECTOR: load 16 bytes with PADDD, which KVM cannot emulate; result
+ *	is the first word
  * @GUEST_WRITE_MSR: write @value to the MSR @other
+ * @GUEST_RUN_NESTED: VMRUN with the control block at @address, which is refused
+ *	as invalid if it can be had at all
  * @GUEST_LOOP_READ: load the words of the range one after the other, @count
  *	times in all; hits counts the words that were @value
  * @GUEST_LOOP_WRITE: store @value in the words of the range, likewise
@@ -60,7 +64,9 @@ enum guest_command {
 	GUEST_COPY,
 	GUEST_INPUT,
 	GUEST_OUTPUT,
+	GUEST_ADD_VECTOR,
 	GUEST_WRITE_MSR,
+	GUEST_RUN_NESTED,
 	GUEST_LOOP_READ,
 	GUEST_LOOP_WRITE,
 	GUEST_LOOP_ADD,
@@ -75,6 +81,7 @@ enum guest_command {
  * @address: guest-physical address, which is also the virtual one
  * @length: of the range at @address in bytes, a multiple of 8; for a loop 0
  *	stands for one word
+ * @stride: between the words of a loop, 0 stands for 8
  * @value: see enum guest_command
  * @other: see enum guest_command
  * @count: beats of a loop
@@ -87,6 +94,7 @@ struct guest_mailbox {
 	uint32_t yield_every;
 	uint64_t address;
 	uint64_t length;
+	uint64_t stride;
 	uint64_t value;
 	uint64_t other;
 	uint64_t count;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "kvm_abi.h"
 #include "memory.h"
 #include "proc.h"
 
@@ -13,6 +16,21 @@ bool kvm_maps_huge(int space)
 
 	return !space_info(space, &info) &&
 	       info.out_features & VHOST_GRANT_FEATURE_KVM_MAPPED_HUGE;
+}
+
+bool kvm_knows_way(enum vmm_way way)
+{
+	int kvm, needed, features;
+
+	if (way == VMM_MAPPED)
+		return true;
+	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	features = ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_VHOST_GRANT);
+	close(kvm);
+	needed = KVM_VHOST_GRANT_SLOTS;
+	if (way == VMM_NATIVE_MMIO)
+		needed |= KVM_VHOST_GRANT_MMIO;
+	return features > 0 && (features & needed) == needed;
 }
 
 /* The kernel splits a huge page when it is told something about a part of it. */
@@ -26,32 +44,37 @@ int split_huge_pages(const struct source *source)
 	return proc_anon_huge(source->memory) ? -EBUSY : 0;
 }
 
+/* A native memslot takes huge pages on every kernel. */
 static int prepare_source(struct granted *granted, enum source_kind kind,
 			  uint64_t length)
 {
+	const bool huge = granted->way != VMM_MAPPED ||
+			  kvm_maps_huge(granted->space);
 	int ret;
 
-	if (kind == SOURCE_HUGETLB && !kvm_maps_huge(granted->space))
+	if (kind == SOURCE_HUGETLB && !huge)
 		return -EOPNOTSUPP;
 	ret = source_open(&granted->source, kind, length);
-	if (ret || kind != SOURCE_THP || kvm_maps_huge(granted->space))
+	if (ret || kind != SOURCE_THP || huge)
 		return ret;
 	return split_huge_pages(&granted->source);
 }
 
-int granted_open(struct granted *granted, enum source_kind kind,
+int granted_open(struct granted *granted, const struct sharing *sharing,
 		 uint64_t window_length, uint64_t source_length)
 {
 	int ret;
 
+	if (!kvm_knows_way(sharing->way))
+		return -EOPNOTSUPP;
+	granted->way = sharing->way;
 	granted->space = space_open();
 	if (granted->space < 0)
 		return granted->space;
-	ret = prepare_source(granted, kind, source_length);
+	ret = prepare_source(granted, sharing->source, source_length);
 	if (!ret)
 		ret = space_window(granted->space, window_length,
-				   VHOST_GRANT_WINDOW_KVM_MAPPED,
-				   &granted->window);
+				   sharing->flags, &granted->window);
 	if (ret)
 		close(granted->space);
 	return ret;

@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kvm.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kvm_abi.h"
 #include "vmm.h"
 
 #define PAGE		0x1000ULL
@@ -52,15 +52,10 @@ enum guest_selector {
 #define PTE_TABLE	0x07ULL		/* present, writable, user */
 #define PTE_HUGE	0xe7ULL		/* a leaf, accessed and dirty */
 #define CR0_PE_ET_NE_WP_PG	0x80010031ULL
-#define CR4_PAE			0x20ULL
+#define CR4_PAE_OSFXSR		0x220ULL
 #define EFER_LME_LMA		0x500ULL
 
 extern const uint8_t guest_image[], guest_image_end[];
-
-/* Since Linux 6.8, so not in the header of every distribution */
-#ifndef KVM_EXIT_MEMORY_FAULT
-#define KVM_EXIT_MEMORY_FAULT	39
-#endif
 
 struct memory_fault {
 	uint64_t flags;
@@ -179,7 +174,7 @@ static int set_sregs(struct vmm_vcpu *vcpu)
 	sregs.idt.limit = GUEST_VECTORS * 16 - 1;
 	sregs.cr0 = CR0_PE_ET_NE_WP_PG;
 	sregs.cr3 = PML4;
-	sregs.cr4 = CR4_PAE;
+	sregs.cr4 = CR4_PAE_OSFXSR;
 	sregs.efer = EFER_LME_LMA;
 	return failed(ioctl(vcpu->fd, KVM_SET_SREGS, &sregs));
 }
@@ -200,6 +195,7 @@ static int create_vcpu(struct vmm *vm, unsigned int cpu)
 		return -errno;
 	}
 	vcpu->box = at(vm, MAILBOXES + cpu * PAGE);
+	vcpu->mmio_answer = UINT64_MAX;
 	ret = set_cpuid(vm, vcpu);
 	return ret ? ret : set_sregs(vcpu);
 }
@@ -232,6 +228,19 @@ static int open_kvm(struct vmm *vm)
 	return vm->fd < 0 ? -errno : 0;
 }
 
+/*
+ * Without this an instruction that KVM cannot emulate is taken for an invalid one
+ * when the guest is entered again, rather than tried again.
+ */
+static int exit_on_emulation_failure(struct vmm *vm)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE, .args[0] = 1,
+	};
+
+	return failed(ioctl(vm->fd, KVM_ENABLE_CAP, &cap));
+}
+
 static int build(struct vmm *vm, unsigned int nr_vcpus)
 {
 	unsigned int cpu;
@@ -240,6 +249,8 @@ static int build(struct vmm *vm, unsigned int nr_vcpus)
 	ret = catch_kick();
 	if (!ret)
 		ret = open_kvm(vm);
+	if (!ret)
+		ret = exit_on_emulation_failure(vm);
 	if (!ret)
 		ret = create_ram(vm);
 	for (cpu = 0; !ret && cpu < nr_vcpus; cpu++)
@@ -323,48 +334,163 @@ static void *map_aligned(int fd, uint64_t offset, uint64_t length)
 	return address;
 }
 
-static int add_mapped(struct vmm *vm, unsigned int index, int fd,
-		      uint64_t offset, uint64_t length)
+static int map_slot(struct vmm_slot *slot)
 {
-	struct vmm_slot *slot = &vm->slots[index];
-	int ret;
+	slot->address = map_aligned(slot->fd, slot->offset, slot->length);
+	if (slot->address != MAP_FAILED)
+		return 0;
+	slot->address = NULL;
+	return -errno;
+}
 
-	slot->address = map_aligned(fd, offset, length);
-	if (slot->address == MAP_FAILED) {
-		slot->address = NULL;
-		return -errno;
+int vmm_native_features(struct vmm *vm)
+{
+	return failed(ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_VHOST_GRANT));
+}
+
+static int set_native_slot(struct vmm *vm, unsigned int id,
+			   const struct vmm_slot *slot)
+{
+	struct kvm_userspace_memory_region2 region = {
+		.slot = id,
+		.flags = KVM_MEM_VHOST_GRANT,
+		.guest_phys_addr = slot->gpa,
+		.memory_size = slot->length,
+		.guest_memfd = slot->fd,
+		.guest_memfd_offset = slot->offset,
+	};
+	uint32_t features = vmm_native_features(vm);
+
+	if (!(features & KVM_VHOST_GRANT_SLOTS))
+		return -EOPNOTSUPP;
+	if (slot->way == VMM_NATIVE_MMIO) {
+		if (!(features & KVM_VHOST_GRANT_MMIO))
+			return -EOPNOTSUPP;
+		region.flags |= KVM_MEM_VHOST_GRANT_MMIO;
 	}
-	slot->length = length;
-	ret = set_slot(vm, 1 + index, vmm_window_gpa(index), slot->address,
-		       length);
+	return failed(ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION2, &region));
+}
+
+static int set_window(struct vmm *vm, unsigned int index,
+		      const struct vmm_slot *slot)
+{
+	if (slot->way != VMM_MAPPED)
+		return set_native_slot(vm, 1 + index, slot);
+	return set_slot(vm, 1 + index, slot->gpa, slot->address, slot->length);
+}
+
+int vmm_add_window_at(struct vmm *vm, unsigned int index, enum vmm_way way,
+		      int fd, uint64_t offset, uint64_t length, uint64_t gpa)
+{
+	struct vmm_slot slot = {
+		.way = way, .fd = fd, .offset = offset, .gpa = gpa,
+		.length = length,
+	};
+	int ret = 0;
+
+	if (index >= VMM_MAX_WINDOWS || vm->slots[index].length ||
+	    gpa + length > vmm_window_gpa(VMM_MAX_WINDOWS))
+		return -EINVAL;
+	if (way == VMM_MAPPED)
+		ret = map_slot(&slot);
+	if (!ret)
+		ret = set_window(vm, index, &slot);
 	if (ret)
-		unmap_slot(slot);
+		unmap_slot(&slot);
+	vm->slots[index] = slot;
 	return ret;
 }
 
 int vmm_add_window(struct vmm *vm, unsigned int index, enum vmm_way way,
 		   int fd, uint64_t offset, uint64_t length)
 {
-	if (index >= VMM_MAX_WINDOWS || vm->slots[index].length ||
-	    length > WINDOW_STRIDE)
-		return -EINVAL;
-	if (way != VMM_MAPPED)
-		return -EOPNOTSUPP;
-	return add_mapped(vm, index, fd, offset, length);
+	return vmm_add_window_at(vm, index, way, fd, offset, length,
+				 vmm_window_gpa(index));
 }
 
+/* The mapping, if there is one, is not the alias's to unmap. */
 int vmm_alias_window(struct vmm *vm, unsigned int index, unsigned int of)
 {
-	return set_slot(vm, 1 + index, vmm_window_gpa(index),
-			vm->slots[of].address, vm->slots[of].length);
+	struct vmm_slot slot = vm->slots[of];
+	int ret;
+
+	slot.gpa = vmm_window_gpa(index);
+	ret = set_window(vm, index, &slot);
+	if (ret)
+		return ret;
+	slot.address = NULL;
+	vm->slots[index] = slot;
+	return 0;
 }
 
 int vmm_remove_window(struct vmm *vm, unsigned int index)
 {
-	int ret = set_slot(vm, 1 + index, vmm_window_gpa(index), NULL, 0);
+	int ret = set_slot(vm, 1 + index, vm->slots[index].gpa, NULL, 0);
 
 	unmap_slot(&vm->slots[index]);
 	return ret;
+}
+
+/* The first value of the statistic, whose name follows its descriptor. */
+static int64_t find_stat(int fd, const char *name)
+{
+	struct kvm_stats_header header;
+	struct {
+		struct kvm_stats_desc desc;
+		char name[128];
+	} entry;
+	uint64_t value;
+	uint32_t i;
+
+	if (pread(fd, &header, sizeof(header), 0) != sizeof(header) ||
+	    header.name_size > sizeof(entry.name))
+		return -EIO;
+	for (i = 0; i < header.num_desc; i++) {
+		size_t size = sizeof(entry.desc) + header.name_size;
+
+		if (pread(fd, &entry, size, header.desc_offset + i * size) !=
+		    (ssize_t)size)
+			return -EIO;
+		if (strcmp(entry.desc.name, name))
+			continue;
+		if (pread(fd, &value, sizeof(value), header.data_offset +
+			  entry.desc.offset) != sizeof(value))
+			return -EIO;
+		return value;
+	}
+	return -ENOENT;
+}
+
+static int64_t stat_of(int fd, const char *name)
+{
+	int stats = ioctl(fd, KVM_GET_STATS_FD, NULL);
+	int64_t value;
+
+	if (stats < 0)
+		return -errno;
+	value = find_stat(stats, name);
+	close(stats);
+	return value;
+}
+
+int64_t vmm_stat(struct vmm *vm, const char *name)
+{
+	return stat_of(vm->fd, name);
+}
+
+int64_t vmm_vcpu_stat(struct vmm *vm, unsigned int cpu, const char *name)
+{
+	return stat_of(vm->vcpus[cpu].fd, name);
+}
+
+int64_t vmm_prefault(struct vmm *vm, unsigned int cpu, uint64_t gpa,
+		     uint64_t length)
+{
+	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = length };
+
+	if (ioctl(vm->vcpus[cpu].fd, KVM_PRE_FAULT_MEMORY, &range))
+		return -errno;
+	return range.gpa - gpa;
 }
 
 uint64_t vmm_use_page_table(struct vmm *vm, uint64_t table_gpa)
@@ -376,6 +502,11 @@ uint64_t vmm_use_page_table(struct vmm *vm, uint64_t table_gpa)
 uint64_t vmm_spare_gpa(void)
 {
 	return SPARE;
+}
+
+uint64_t vmm_ram_length(void)
+{
+	return RAM_SIZE;
 }
 
 void *vmm_spare(struct vmm *vm)
@@ -437,14 +568,34 @@ static bool handle_port(struct vmm *vm, struct vmm_vcpu *vcpu,
 	return false;
 }
 
-static void handle_mmio(const struct kvm_run *run, struct vmm_outcome *outcome)
+static bool in_native_slot(const struct vmm *vm, uint64_t gpa)
 {
+	unsigned int i;
+
+	for (i = 0; i < VMM_MAX_WINDOWS; i++)
+		if (gpa >= vm->slots[i].gpa &&
+		    gpa - vm->slots[i].gpa < vm->slots[i].length)
+			return vm->slots[i].way != VMM_MAPPED;
+	return false;
+}
+
+/* What a load finds is taken from @run when the guest is entered again. */
+static void handle_mmio(const struct vmm *vm, struct vmm_vcpu *vcpu,
+			struct vmm_outcome *outcome)
+{
+	struct kvm_run *run = vcpu->run;
+
 	outcome->gpa = run->mmio.phys_addr;
-	if (!run->mmio.is_write)
-		return;
-	outcome->result = VMM_READONLY;
-	memcpy(&outcome->value, run->mmio.data,
-	       run->mmio.len <= 8 ? run->mmio.len : 8);
+	outcome->size = run->mmio.len;
+	outcome->write = run->mmio.is_write;
+	if (in_native_slot(vm, outcome->gpa))
+		outcome->result = VMM_MMIO;
+	else if (outcome->write)
+		outcome->result = VMM_READONLY;
+	if (outcome->write)
+		memcpy(&outcome->value, run->mmio.data, run->mmio.len);
+	else
+		memcpy(run->mmio.data, &vcpu->mmio_answer, run->mmio.len);
 }
 
 static void handle_failure(const struct kvm_run *run,
@@ -463,6 +614,7 @@ static void handle_failure(const struct kvm_run *run,
 		outcome->result = VMM_MEMORY_FAULT;
 		outcome->gpa = fault.gpa;
 		outcome->flags = fault.flags;
+		outcome->size = fault.size;
 	}
 }
 
@@ -482,8 +634,24 @@ static bool enter(struct vmm *vm, struct vmm_vcpu *vcpu,
 	else if (vcpu->run->exit_reason == KVM_EXIT_IO)
 		return handle_port(vm, vcpu, outcome);
 	else if (vcpu->run->exit_reason == KVM_EXIT_MMIO)
-		handle_mmio(vcpu->run, outcome);
+		handle_mmio(vm, vcpu, outcome);
+	else if (vcpu->run->exit_reason == KVM_EXIT_INTERNAL_ERROR &&
+		 vcpu->run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
+		outcome->result = VMM_EMULATION;
 	return false;
+}
+
+static bool stopped_by_hole(const struct vmm_outcome *outcome)
+{
+	switch (outcome->result) {
+	case VMM_HOLE:
+	case VMM_MMIO:
+		return true;
+	case VMM_MEMORY_FAULT:
+		return outcome->flags & KVM_MEMORY_EXIT_FLAG_GRANT;
+	default:
+		return false;
+	}
 }
 
 struct vmm_outcome vmm_resume(struct vmm *vm, unsigned int cpu)
@@ -494,7 +662,7 @@ struct vmm_outcome vmm_resume(struct vmm *vm, unsigned int cpu)
 	for (;;) {
 		while (enter(vm, vcpu, &outcome))
 			;
-		if (outcome.result != VMM_HOLE || !vcpu->retry_holes)
+		if (!vcpu->retry_holes || !stopped_by_hole(&outcome))
 			return outcome;
 		__atomic_fetch_add(&vcpu->holes, 1, __ATOMIC_RELAXED);
 	}
@@ -663,6 +831,8 @@ const char *vmm_result_name(enum vmm_result result)
 		[VMM_HOLE]		= "refused, KVM_RUN failed with EFAULT",
 		[VMM_READONLY]		= "store refused, KVM_EXIT_MMIO",
 		[VMM_MEMORY_FAULT]	= "refused, KVM_EXIT_MEMORY_FAULT",
+		[VMM_MMIO]		= "refused, KVM_EXIT_MMIO",
+		[VMM_EMULATION]		= "KVM cannot emulate the instruction",
 		[VMM_EXCEPTION]		= "exception in the guest",
 		[VMM_INTERRUPTED]	= "interrupted by the VMM",
 		[VMM_RUNNING]		= "still running",

@@ -25,18 +25,24 @@
  * enum vmm_way - How a window becomes a memslot
  * @VMM_MAPPED: the VMM maps the window and gives KVM the address
  * @VMM_NATIVE: KVM takes the window's file itself
+ * @VMM_NATIVE_MMIO: likewise, and what is not granted behaves as a device
  */
 enum vmm_way {
 	VMM_MAPPED,
 	VMM_NATIVE,
+	VMM_NATIVE_MMIO,
 };
 
 /**
  * enum vmm_result - How a command ended
  * @VMM_OK: done
  * @VMM_HOLE: KVM_RUN failed with EFAULT and does not say where
- * @VMM_READONLY: KVM asks the VMM to emulate a store to @gpa
+ * @VMM_READONLY: KVM asks the VMM to emulate a store to @gpa, which is in no
+ *	native memslot
  * @VMM_MEMORY_FAULT: KVM_RUN failed with EFAULT and says where
+ * @VMM_MMIO: KVM asks the VMM to emulate an access to @gpa, which is in a native
+ *	memslot; vmm_resume() goes on as if there was a device
+ * @VMM_EMULATION: KVM could not emulate an instruction
  * @VMM_EXCEPTION: the guest took an exception
  * @VMM_INTERRUPTED: vmm_kick()
  * @VMM_RUNNING: it has not ended; only from vmm_wait()
@@ -47,6 +53,8 @@ enum vmm_result {
 	VMM_HOLE,
 	VMM_READONLY,
 	VMM_MEMORY_FAULT,
+	VMM_MMIO,
+	VMM_EMULATION,
 	VMM_EXCEPTION,
 	VMM_INTERRUPTED,
 	VMM_RUNNING,
@@ -56,9 +64,12 @@ enum vmm_result {
 /**
  * struct vmm_outcome - End of a command
  * @result: how it ended
- * @value: result of the command; the data of the store of VMM_READONLY
- * @gpa: of VMM_READONLY and VMM_MEMORY_FAULT
+ * @value: result of the command; the data of the store of VMM_READONLY and
+ *	VMM_MMIO
+ * @gpa: of VMM_READONLY, VMM_MEMORY_FAULT and VMM_MMIO
  * @flags: of VMM_MEMORY_FAULT
+ * @size: in bytes, of VMM_MEMORY_FAULT and VMM_MMIO
+ * @write: VMM_MMIO is a store
  * @vector: of VMM_EXCEPTION
  * @error_code: of VMM_EXCEPTION
  * @fault_address: CR2 of VMM_EXCEPTION
@@ -70,6 +81,8 @@ struct vmm_outcome {
 	uint64_t value;
 	uint64_t gpa;
 	uint64_t flags;
+	uint64_t size;
+	bool write;
 	uint64_t vector;
 	uint64_t error_code;
 	uint64_t fault_address;
@@ -87,6 +100,7 @@ struct vmm_outcome {
  * @started: vmm_start() was called, vmm_wait() has not seen the end
  * @retry_holes: the thread enters the guest again when a hole stopped it
  * @holes: times it did so
+ * @mmio_answer: what a load of VMM_MMIO finds, all ones at first
  * @input: next byte that the guest reads from GUEST_PORT_DATA
  * @output: sum of the bytes that the guest wrote to GUEST_PORT_DATA
  */
@@ -99,17 +113,26 @@ struct vmm_vcpu {
 	bool started;
 	bool retry_holes;
 	uint64_t holes;
+	uint64_t mmio_answer;
 	uint8_t input;
 	uint64_t output;
 };
 
 /**
  * struct vmm_slot - A window of the VM
+ * @way: how it became one
  * @address: where the VMM has mapped it, or NULL
+ * @fd: of the window, which the VMM may have closed since
+ * @offset: of its start in the window
+ * @gpa: where the guest finds it
  * @length: in bytes, 0 if there is none
  */
 struct vmm_slot {
+	enum vmm_way way;
 	void *address;
+	int fd;
+	uint64_t offset;
+	uint64_t gpa;
 	uint64_t length;
 };
 
@@ -139,17 +162,31 @@ void vmm_destroy(struct vmm *vm);
 /* -EOPNOTSUPP: KVM of this kernel does not know this way */
 int vmm_add_window(struct vmm *vm, unsigned int index, enum vmm_way way,
 		   int fd, uint64_t offset, uint64_t length);
-/* The same part of a window that is mapped already, once more for the guest */
+/* Elsewhere than at vmm_window_gpa() */
+int vmm_add_window_at(struct vmm *vm, unsigned int index, enum vmm_way way,
+		      int fd, uint64_t offset, uint64_t length, uint64_t gpa);
+/* The same part of a window that has a memslot already, once more for the guest */
 int vmm_alias_window(struct vmm *vm, unsigned int index, unsigned int of);
 int vmm_remove_window(struct vmm *vm, unsigned int index);
 uint64_t vmm_window_gpa(unsigned int index);
+/* What KVM_CHECK_EXTENSION(KVM_CAP_VHOST_GRANT) says */
+int vmm_native_features(struct vmm *vm);
+
+/* A statistic by its name in KVM's binary interface; -errno if there is none */
+int64_t vmm_stat(struct vmm *vm, const char *name);
+int64_t vmm_vcpu_stat(struct vmm *vm, unsigned int cpu, const char *name);
+/* Maps pages before the guest's first access: bytes done, or -errno if none */
+int64_t vmm_prefault(struct vmm *vm, unsigned int cpu, uint64_t gpa,
+		     uint64_t length);
 
 /*
  * A guest-virtual address whose last-level page table is the page at
  * @table_gpa, to be called before the guest first uses it.
  */
 uint64_t vmm_use_page_table(struct vmm *vm, uint64_t table_gpa);
-/* A page of ordinary memory that the guest's own use leaves alone */
+/* The guest's ordinary memory begins at 0 */
+uint64_t vmm_ram_length(void);
+/* A page of it that the guest's own use leaves alone */
 uint64_t vmm_spare_gpa(void);
 void *vmm_spare(struct vmm *vm);
 
