@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the parts of vgrant_bench share. A call that fails ends the program. */
+/* What the benchmarks share. A call that fails ends the program. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -8,6 +8,7 @@
 
 #define PAGE		4096ULL
 #define MAX_PAGES	256
+#define MAX_ROUNDS	999
 
 /**
  * struct window - A window and the space it belongs to
@@ -33,7 +34,68 @@ void window_unmap(const struct window *w, struct vhost_grant_unmap_entry *e,
 		  unsigned int nr);
 void window_unmap_all(const struct window *w);
 
+/**
+ * struct options - What the command line says
+ * @rounds: of each comparison
+ * @others: grants that are many, 0 if the program has no use for them
+ * @seed: of the places of pages
+ * @output: file for machine-readable results, - for stdout, NULL for none
+ */
+struct options {
+	unsigned int rounds;
+	unsigned long others;
+	unsigned int seed;
+	const char *output;
+};
+
+/* @o has the defaults. */
+void options_parse(struct options *o, int argc, char **argv);
+
+/**
+ * struct series - Times of two things that are compared
+ * @name: of the comparison
+ * @what: in words
+ * @aim: the ratio to stay below
+ * @n: rounds done
+ * @a: nanoseconds of the one
+ * @b: nanoseconds of the other
+ */
+struct series {
+	const char *name;
+	const char *what;
+	double aim;
+	unsigned int n;
+	uint64_t a[MAX_ROUNDS];
+	uint64_t b[MAX_ROUNDS];
+};
+
 uint64_t now_ns(void);
+/* The calling thread stays there from now on. */
+void use_cpu(int cpu);
+/*
+ * Of times of the same thing, which it sorts, the lower quartile: what disturbs
+ * them makes them longer, and the least are luck, too.
+ */
+uint64_t undisturbed(uint64_t *time, unsigned int n);
+
+void results_begin(const char *path);
+void results_end(void);
+void report(const struct series *s);
+void report_bytes(const char *name, double bytes, double aim, const char *what);
+void report_skip(const char *name, const char *why);
+
+void random_seed(unsigned int seed);
+unsigned long random_below(unsigned long n);
+void shuffle(uint64_t *iova, unsigned int nr);
+
+/* Page @i of the source, which has MAX_PAGES and goes round. */
+struct vhost_grant_map_entry grant(const void *source, uint64_t iova,
+				   uint64_t i);
+/* MAP or UNMAP of @nr pages, @batch entries a call: nanoseconds. */
+uint64_t time_map(const struct window *w, const void *source,
+		  const uint64_t *iova, unsigned int nr, unsigned int batch);
+uint64_t time_unmap(const struct window *w, const uint64_t *iova,
+		    unsigned int nr, unsigned int batch);
 
 /**
  * struct peer - A process that uses a window

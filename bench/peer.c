@@ -7,7 +7,6 @@
 #define _GNU_SOURCE
 #include <err.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -33,16 +32,6 @@ struct state {
 	pthread_t spinner;
 	atomic_bool spin;
 };
-
-static void use_cpu(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		err(1, "sched_setaffinity to CPU %d", cpu);
-}
 
 static void *map(const struct state *s, uint64_t iova, uint64_t length)
 {

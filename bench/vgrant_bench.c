@@ -6,97 +6,24 @@
  */
 #define _GNU_SOURCE
 #include <err.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
 
-#define MAX_ROUNDS	999
 #define FEW		10
 #define VMA_PAGES	32
 
-static unsigned int rounds = 31;
-static unsigned long others = 1000000;
-static unsigned int seed = 1;
-static FILE *tsv;
+static unsigned int rounds;
+static unsigned long others;
 static int space;
+/* Its few pages are granted over and over. */
 static char *source;
 static uint32_t max_entries;
-
-/**
- * struct series - Times of two things that are compared
- * @name: of the comparison
- * @what: in words
- * @aim: the ratio to stay below
- * @n: rounds done
- * @a: nanoseconds of the one
- * @b: nanoseconds of the other
- */
-struct series {
-	const char *name;
-	const char *what;
-	double aim;
-	unsigned int n;
-	uint64_t a[MAX_ROUNDS];
-	uint64_t b[MAX_ROUNDS];
-};
-
-uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
-}
-
-static int compare(const void *x, const void *y)
-{
-	double a = *(const double *)x, b = *(const double *)y;
-
-	return (a > b) - (a < b);
-}
-
-static void sorted_ratios(const struct series *s, double *ratio)
-{
-	unsigned int i;
-
-	for (i = 0; i < s->n; i++)
-		ratio[i] = (double)s->a[i] / (double)s->b[i];
-	qsort(ratio, s->n, sizeof(*ratio), compare);
-}
-
-static void report(const struct series *s)
-{
-	double ratio[MAX_ROUNDS];
-	unsigned int i;
-
-	sorted_ratios(s, ratio);
-	printf("%-34s %7.3f  [%6.3f, %7.3f]  %5.2f  %s\n", s->name,
-	       ratio[s->n / 2], ratio[0], ratio[s->n - 1], s->aim, s->what);
-	fflush(stdout);
-	if (!tsv)
-		return;
-	fprintf(tsv, "%s\tratio\t%.4f\t%.4f", s->name, ratio[s->n / 2], s->aim);
-	for (i = 0; i < s->n; i++)
-		fprintf(tsv, "\t%llu/%llu", (unsigned long long)s->a[i],
-			(unsigned long long)s->b[i]);
-	fputc('\n', tsv);
-}
-
-static void report_bytes(const char *name, double bytes, double aim,
-			 const char *what)
-{
-	printf("%-34s %7.1f  %17s  %5.0f  %s\n", name, bytes, "bytes", aim,
-	       what);
-	if (tsv)
-		fprintf(tsv, "%s\tbytes\t%.2f\t%.2f\n", name, bytes, aim);
-}
 
 static void *source_create(size_t length)
 {
@@ -108,17 +35,6 @@ static void *source_create(size_t length)
 	madvise(p, length, MADV_NOHUGEPAGE);
 	memset(p, 1, length);
 	return p;
-}
-
-/* Page @i of the source, whose few pages are granted over and over. */
-static struct vhost_grant_map_entry grant(uint64_t iova, uint64_t i)
-{
-	return (struct vhost_grant_map_entry) {
-		.iova = iova,
-		.length = PAGE,
-		.source = (uintptr_t)source + i % MAX_PAGES * PAGE,
-		.flags = VHOST_GRANT_READ | VHOST_GRANT_WRITE,
-	};
 }
 
 /* @nr grants of @pages pages, one every @stride bytes. */
@@ -133,63 +49,13 @@ static void fill(const struct window *w, unsigned long nr, unsigned int pages,
 	for (done = 0; done < nr; done += n) {
 		n = nr - done < max_entries ? nr - done : max_entries;
 		for (i = 0; i < n; i++) {
-			e[i] = grant((done + i) * stride,
+			e[i] = grant(source, (done + i) * stride,
 				     pages > 1 ? 0 : done + i);
 			e[i].length = pages * PAGE;
 		}
 		window_map(w, e, (unsigned int)n);
 	}
 	free(e);
-}
-
-static unsigned long random_below(unsigned long n)
-{
-	return (((unsigned long)rand_r(&seed) << 31) |
-		(unsigned long)rand_r(&seed)) % n;
-}
-
-static void shuffle(uint64_t *iova, unsigned int nr)
-{
-	unsigned int i, j;
-	uint64_t t;
-
-	for (i = nr - 1; i; i--) {
-		j = (unsigned int)random_below(i + 1);
-		t = iova[i];
-		iova[i] = iova[j];
-		iova[j] = t;
-	}
-}
-
-/* MAP of @nr pages, @batch entries a call: nanoseconds. */
-static uint64_t time_map(const struct window *w, const uint64_t *iova,
-			 unsigned int nr, unsigned int batch)
-{
-	struct vhost_grant_map_entry e[MAX_PAGES];
-	uint64_t start;
-	unsigned int i;
-
-	for (i = 0; i < nr; i++)
-		e[i] = grant(iova[i], i);
-	start = now_ns();
-	for (i = 0; i < nr; i += batch)
-		window_map(w, e + i, batch);
-	return now_ns() - start;
-}
-
-static uint64_t time_unmap(const struct window *w, const uint64_t *iova,
-			   unsigned int nr, unsigned int batch)
-{
-	struct vhost_grant_unmap_entry e[MAX_PAGES];
-	uint64_t start;
-	unsigned int i;
-
-	for (i = 0; i < nr; i++)
-		e[i] = (struct vhost_grant_unmap_entry) { iova[i], PAGE };
-	start = now_ns();
-	for (i = 0; i < nr; i += batch)
-		window_unmap(w, e + i, batch);
-	return now_ns() - start;
 }
 
 /* The others are at even pages, so that an odd page is always a hole. */
@@ -220,7 +86,7 @@ static void others_round(const struct window *few, const struct window *many,
 		uint64_t *m = i == first ? map->b : map->a;
 		uint64_t *u = i == first ? unmap->b : unmap->a;
 
-		m[map->n] = time_map(w, iova, MAX_PAGES, 1);
+		m[map->n] = time_map(w, source, iova, MAX_PAGES, 1);
 		u[map->n] = time_unmap(w, iova, MAX_PAGES, 1);
 	}
 	map->n++;
@@ -270,7 +136,7 @@ static void batch_half(const struct window *w, const struct peer *peer,
 		       enum touch touch, unsigned int batch, uint64_t *map,
 		       uint64_t *unmap)
 {
-	*map = time_map(w, peer->iova, MAX_PAGES, batch);
+	*map = time_map(w, source, peer->iova, MAX_PAGES, batch);
 	if (touch != UNTOUCHED)
 		peer_do(peer, PEER_TOUCH, MAX_PAGES);
 	*unmap = time_unmap(w, peer->iova, MAX_PAGES, batch);
@@ -358,7 +224,7 @@ static void munmap_round(const struct window *w, const struct peer *peer,
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
-		time_map(w, peer->iova, VMA_PAGES, 1);
+		time_map(w, source, peer->iova, VMA_PAGES, 1);
 		peer_do(peer, PEER_MAP_PAGES, VMA_PAGES);
 		if ((s->n + i) & 1) {
 			s->a[s->n] = time_unmap(w, peer->iova, VMA_PAGES, 1);
@@ -449,86 +315,28 @@ static void bench_memory_huge(void)
 skip:
 	if (fd >= 0)
 		close(fd);
-	printf("# memory.huge: skipped, no free hugetlb page\n");
-}
-
-static void usage(FILE *f)
-{
-	fprintf(f,
-		"usage: vgrant_bench [options]\n"
-		"  -r, --rounds N   rounds of each comparison (31)\n"
-		"  -n, --others N   grants that are many (1000000)\n"
-		"  -s, --seed N     of the places of pages (1)\n"
-		"  -o, --output F   write machine-readable results too, - for here\n"
-		"  -h, --help       this text\n");
-}
-
-static unsigned long number(const char *text, unsigned long min,
-			    unsigned long max)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 0);
-
-	if (*end || !*text || n < min || n > max)
-		errx(2, "%s: not a number from %lu to %lu", text, min, max);
-	return n;
-}
-
-static void parse(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "rounds", required_argument, NULL, 'r' },
-		{ "others", required_argument, NULL, 'n' },
-		{ "seed", required_argument, NULL, 's' },
-		{ "output", required_argument, NULL, 'o' },
-		{ "help", no_argument, NULL, 'h' },
-		{ }
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "r:n:s:o:h", options, NULL)) != -1)
-		switch (c) {
-		case 'r':
-			rounds = (unsigned int)number(optarg, 1, MAX_ROUNDS);
-			break;
-		case 'n':
-			others = number(optarg, 2 * MAX_PAGES, 1 << 23);
-			break;
-		case 's':
-			seed = (unsigned int)number(optarg, 0, ~0U);
-			break;
-		case 'o':
-			tsv = strcmp(optarg, "-") ? fopen(optarg, "we") : stdout;
-			if (!tsv)
-				err(2, "%s", optarg);
-			break;
-		case 'h':
-			usage(stdout);
-			exit(0);
-		default:
-			usage(stderr);
-			exit(2);
-		}
-	if (optind != argc)
-		errx(2, "%s: not an option; see --help", argv[optind]);
+	report_skip("memory.huge", "no free hugetlb page");
 }
 
 int main(int argc, char **argv)
 {
-	parse(argc, argv);
+	struct options o = { .rounds = 31, .others = 1000000, .seed = 1 };
+
+	options_parse(&o, argc, argv);
+	rounds = o.rounds;
+	others = o.others;
+	random_seed(o.seed);
 	space = space_open();
 	max_entries = space_info(space).out_max_entries;
 	source = source_create(MAX_PAGES * PAGE);
 	printf("# %u rounds, %lu other grants, seed %u; times are only good as ratios\n",
-	       rounds, others, seed);
-	printf("%-34s %7s  %17s  %5s\n", "# comparison", "median", "[min, max]",
-	       "aim <");
+	       rounds, others, o.seed);
+	results_begin(o.output);
 	bench_batch();
 	bench_munmap();
 	bench_memory();
 	bench_memory_huge();
 	bench_others();
-	if (tsv && fclose(tsv))
-		err(1, "cannot write the results");
+	results_end();
 	return 0;
 }
