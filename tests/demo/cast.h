@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The cast: an owner that grants memory, a peer that maps the window, and a
- * VMM that gives it to its guest. Each function below runs in the process that
+ * The cast: an owner that grants memory, a peer that maps a window, and two VMMs
+ * that give one to their guests. Each function below runs in the process that
  * it is named after, asked by actor_call().
  */
 #ifndef CAST_H
@@ -13,11 +13,25 @@
 #include "vmm.h"
 
 #define WINDOW_LENGTH	MIB(8)
+/* Of NATIVE_MANY */
+#define MANY_PAGES	256
+
+/**
+ * enum window_index - The owner's windows
+ * @OPEN_WINDOW: that its holder may mmap
+ * @KVM_WINDOW: that its holder can only give to KVM
+ */
+enum window_index {
+	OPEN_WINDOW,
+	KVM_WINDOW,
+	WINDOWS,
+};
 
 /**
  * struct region - What the owner grants
  * @name: for the story
  * @kind: of memory
+ * @window: of enum window_index
  * @iova: where in the window
  * @length: in bytes
  * @access: read, or read and write
@@ -25,6 +39,7 @@
 struct region {
 	const char *name;
 	enum source_kind kind;
+	enum window_index window;
 	uint64_t iova;
 	uint64_t length;
 	uint32_t access;
@@ -36,6 +51,11 @@ enum region_index {
 	MEMFD,
 	MEMFD_RO,
 	HUGETLB,
+	NATIVE_ANON,
+	NATIVE_MEMFD_RO,
+	NATIVE_THP,
+	NATIVE_HUGETLB,
+	NATIVE_MANY,
 	REGIONS,
 };
 
@@ -49,6 +69,8 @@ extern const struct region regions[REGIONS];
  * @nanoseconds: that the owner's last revoke took
  * @command: for the guest
  * @outcome: of the guest's command
+ * @pages_read: that the guest could read
+ * @pages_refused: that it could not, and KVM said which
  */
 struct stage {
 	uint64_t value;
@@ -56,6 +78,8 @@ struct stage {
 	uint64_t nanoseconds;
 	struct guest_mailbox command;
 	struct vmm_outcome outcome;
+	long pages_read;
+	long pages_refused;
 };
 
 extern struct stage *stage;
@@ -65,10 +89,16 @@ int stage_set(void);
 
 /* Opens the device and allocates the memory. 0 or -errno */
 int owner_prepare(void);
-/* A file descriptor: of a window that is new, with all regions granted */
-long owner_window(unsigned long unused, unsigned long unused2);
+/* A file descriptor: of the window, which is new, with its regions granted */
+long owner_window(unsigned long index, unsigned long unused);
+/* 1 if this machine has such memory; else the region is never granted */
+long owner_has(unsigned long region, unsigned long unused);
 long owner_map(unsigned long region, unsigned long unused);
 long owner_unmap(unsigned long region, unsigned long unused);
+long owner_unmap_page(unsigned long region, unsigned long offset);
+/* Every other page of NATIVE_MANY, in one call or each in its own. -errno */
+long owner_unmap_batch(unsigned long first, unsigned long unused);
+long owner_unmap_each(unsigned long first, unsigned long unused);
 /* The first word of a region, as the owner sees it */
 long owner_put(unsigned long region, unsigned long word);
 long owner_get(unsigned long region, unsigned long unused);
@@ -89,6 +119,15 @@ long peer_open_device(unsigned long unused, unsigned long unused2);
 long peer_unmap(unsigned long iova, unsigned long unused);
 
 long vmm_take(unsigned long window, unsigned long unused);
+/* What KVM can do with windows itself: 0 or a bitmap */
+long vmm_can(unsigned long unused, unsigned long unused2);
+long vmm_take_native(unsigned long window, unsigned long unused);
+/* mmap of the window that it took. 0 or -errno */
+long vmm_mmap(unsigned long unused, unsigned long unused2);
+/* One of KVM's statistics of the VM; @name is a string constant */
+long vmm_statistic(unsigned long name, unsigned long unused);
+/* The guest reads every other page of NATIVE_MANY; see struct stage */
+long vmm_read_pages(unsigned long first, unsigned long unused);
 /* Run stage->command to its end, stage->outcome */
 long vmm_do(unsigned long unused, unsigned long unused2);
 /*

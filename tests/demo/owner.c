@@ -8,18 +8,32 @@
 #include "proc.h"
 
 const struct region regions[REGIONS] = {
-	[ANON] = { "anonymous memory", SOURCE_ANON, 0, KIB(16), RW },
-	[ANON_RO] = { "anonymous memory, read-only", SOURCE_ANON, 0x10000,
-		      PAGE, R },
-	[MEMFD] = { "a memfd", SOURCE_MEMFD, 0x100000, KIB(16), RW },
-	[MEMFD_RO] = { "a memfd, read-only", SOURCE_MEMFD, 0x110000, PAGE, R },
-	[HUGETLB] = { "a hugetlb page", SOURCE_HUGETLB, 0x200000, HUGE, RW },
+	[ANON] = { "anonymous memory", SOURCE_ANON, OPEN_WINDOW, 0, KIB(16),
+		   RW },
+	[ANON_RO] = { "anonymous memory, read-only", SOURCE_ANON, OPEN_WINDOW,
+		      0x10000, PAGE, R },
+	[MEMFD] = { "a memfd", SOURCE_MEMFD, OPEN_WINDOW, 0x100000, KIB(16),
+		    RW },
+	[MEMFD_RO] = { "a memfd, read-only", SOURCE_MEMFD, OPEN_WINDOW,
+		       0x110000, PAGE, R },
+	[HUGETLB] = { "a hugetlb page", SOURCE_HUGETLB, OPEN_WINDOW, 0x200000,
+		      HUGE, RW },
+	[NATIVE_ANON] = { "anonymous memory", SOURCE_ANON, KVM_WINDOW, 0,
+			  KIB(16), RW },
+	[NATIVE_MEMFD_RO] = { "a memfd, read-only", SOURCE_MEMFD, KVM_WINDOW,
+			      0x10000, PAGE, R },
+	[NATIVE_THP] = { "a transparent huge page", SOURCE_THP, KVM_WINDOW,
+			 0x200000, HUGE, RW },
+	[NATIVE_HUGETLB] = { "a hugetlb page", SOURCE_HUGETLB, KVM_WINDOW,
+			     0x400000, HUGE, RW },
+	[NATIVE_MANY] = { "anonymous memory, page by page", SOURCE_ANON,
+			  KVM_WINDOW, 0x600000, MANY_PAGES * PAGE, RW },
 };
 
 struct stage *stage;
 
 static int space;
-static struct window window;
+static struct window windows[WINDOWS];
 static struct source sources[REGIONS];
 
 int stage_set(void)
@@ -27,6 +41,20 @@ int stage_set(void)
 	stage = mmap(NULL, sizeof(*stage), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	return stage == MAP_FAILED ? -errno : 0;
+}
+
+/* A machine can be set up to have no transparent huge pages. */
+static int open_region(unsigned int region)
+{
+	struct source *source = &sources[region];
+	int ret = source_open(source, regions[region].kind,
+			      regions[region].length);
+
+	if (ret != -EOPNOTSUPP || source->kind != SOURCE_THP)
+		return ret;
+	source_close(source);
+	source->memory = NULL;
+	return 0;
 }
 
 int owner_prepare(void)
@@ -38,9 +66,19 @@ int owner_prepare(void)
 	if (space < 0)
 		return space;
 	for (i = 0; !ret && i < REGIONS; i++)
-		ret = source_open(&sources[i], regions[i].kind,
-				  regions[i].length);
+		ret = open_region(i);
 	return ret;
+}
+
+long owner_has(unsigned long region, unsigned long unused)
+{
+	(void)unused;
+	return !!sources[region].memory;
+}
+
+static uint32_t window_of(unsigned long region)
+{
+	return windows[regions[region].window].id;
 }
 
 long owner_map(unsigned long region, unsigned long unused)
@@ -48,30 +86,74 @@ long owner_map(unsigned long region, unsigned long unused)
 	const struct region *r = &regions[region];
 
 	(void)unused;
-	return source_grant(&sources[region], space, window.id, r->iova, 0,
-			    r->length, r->access);
+	return source_grant(&sources[region], space, window_of(region), r->iova,
+			    0, r->length, r->access);
 }
 
-long owner_window(unsigned long unused, unsigned long unused2)
+long owner_window(unsigned long index, unsigned long unused)
 {
+	const uint32_t flags = index == KVM_WINDOW ?
+			       VHOST_GRANT_WINDOW_KVM_ONLY : 0;
 	unsigned int i;
 	int ret;
 
-	(void)unused2;
-	ret = space_window(space, WINDOW_LENGTH, 0, &window);
+	ret = space_window(space, WINDOW_LENGTH, flags, &windows[index]);
 	for (i = 0; !ret && i < REGIONS; i++)
-		ret = owner_map(i, unused);
-	return ret ? ret : window.fd;
+		if (regions[i].window == index && owner_has(i, unused))
+			ret = owner_map(i, unused);
+	return ret ? ret : windows[index].fd;
 }
 
-long owner_unmap(unsigned long region, unsigned long unused)
+static int revoke_range(unsigned long region, uint64_t offset, uint64_t length)
 {
 	uint64_t start = now_ns();
 	int ret;
 
+	ret = space_unmap(space, window_of(region),
+			  regions[region].iova + offset, length);
+	stage->nanoseconds = now_ns() - start;
+	return ret;
+}
+
+long owner_unmap(unsigned long region, unsigned long unused)
+{
 	(void)unused;
-	ret = space_unmap(space, window.id, regions[region].iova,
-			  regions[region].length);
+	return revoke_range(region, 0, regions[region].length);
+}
+
+long owner_unmap_page(unsigned long region, unsigned long offset)
+{
+	return revoke_range(region, offset, PAGE);
+}
+
+long owner_unmap_batch(unsigned long first, unsigned long unused)
+{
+	struct vhost_grant_unmap_entry entries[MANY_PAGES / 2];
+	uint64_t start, iova = regions[NATIVE_MANY].iova + first * PAGE;
+	unsigned int i;
+	int ret;
+
+	(void)unused;
+	for (i = 0; i < MANY_PAGES / 2; i++)
+		entries[i] = (struct vhost_grant_unmap_entry) {
+			.iova = iova + 2 * i * PAGE, .length = PAGE,
+		};
+	start = now_ns();
+	ret = space_unmap_array(space, window_of(NATIVE_MANY), entries,
+				MANY_PAGES / 2);
+	stage->nanoseconds = now_ns() - start;
+	return ret;
+}
+
+long owner_unmap_each(unsigned long first, unsigned long unused)
+{
+	const uint64_t start = now_ns();
+	unsigned long i;
+	long ret = 0;
+
+	(void)unused;
+	for (i = first; !ret && i < MANY_PAGES; i += 2)
+		ret = owner_unmap_page(NATIVE_MANY, i * PAGE);
 	stage->nanoseconds = now_ns() - start;
 	return ret;
 }
