@@ -315,7 +315,7 @@ TEST_F_TIMEOUT(storm, page_of_a_block, 300)
 		GUEST_LOOP_READ, GUEST_LOOP_WRITE,
 	};
 
-	storm(_metadata, self, loops, 2, round_in_a_block, self->rounds);
+	storm(_metadata, self, loops, 2, round_in_a_block, self->rounds / 4);
 }
 
 TEST_F_TIMEOUT(storm, batch_of_scattered_pages, 300)
