@@ -3,13 +3,14 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kvm.h>
+#include <linux/vhost_grant_kvm.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "kvm_abi.h"
 #include "kvm_machine.h"
 
 /* Beyond those that the VMM uses for windows */

@@ -3,10 +3,11 @@
  * What the VMM learns of an access to a native memslot that is refused, and how
  * the guest goes on from there.
  */
+#include <linux/kvm.h>
+#include <linux/vhost_grant_kvm.h>
 #include <sys/ioctl.h>
 
 #include "kselftest_harness.h"
-#include "kvm_abi.h"
 #include "mark.h"
 #include "memory.h"
 #include "refusal.h"

@@ -4,18 +4,24 @@
  * window knows of each memslot as long as there is one.
  */
 #include <fcntl.h>
+#include <linux/kvm.h>
+#include <linux/vhost_grant_kvm.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "kselftest_harness.h"
-#include "kvm_abi.h"
 #include "mark.h"
 #include "memory.h"
 #include "proc.h"
 #include "refusal.h"
 #include "vmpeer.h"
+
+/* Since Linux 6.8 */
+#ifndef KVM_MEM_GUEST_MEMFD
+#define KVM_MEM_GUEST_MEMFD	(1UL << 2)
+#endif
 
 #define LENGTH		MIB(8)
 #define SOURCE_LENGTH	MIB(4)

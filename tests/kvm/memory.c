@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kvm.h>
+#include <linux/vhost_grant_kvm.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "kvm_abi.h"
 #include "memory.h"
 #include "proc.h"
 

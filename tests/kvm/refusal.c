@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/kvm.h>
+#include <linux/vhost_grant_kvm.h>
 #include <stdio.h>
 
-#include "kvm_abi.h"
 #include "refusal.h"
 
 #define PAGE_MASK (~0xfffULL)

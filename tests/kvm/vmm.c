@@ -10,6 +10,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kvm.h>
+#include <linux/vhost_grant_kvm.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kvm_abi.h"
 #include "vmm.h"
 
 #define PAGE		0x1000ULL
