@@ -37,15 +37,16 @@ fresh() { [ -n "$(find "$1" -maxdepth 0 -mmin -1440 2>/dev/null)" ]; }
 apt_options=() apt_suite=''
 
 # From here on apt is about one suite of Debian, from the mirror of the machine's
-# own packages. The machine's sources, lists and caches stay as they are.
+# own packages: about its packages, or with "deb-src" about what they are made of.
+# The machine's sources, lists and caches stay as they are.
 use_suite() {
-	local dir=$VG_CACHE/apt/$1 mirror
+	local dir=$VG_CACHE/apt/$1 type=${2-deb} mirror
 
 	mirror=$(apt-get indextargets --format "\$(REPO_URI)" 'Codename: bookworm' | head -n 1)
 	[ -n "$mirror" ] || return
 	mkdir -p "$dir/lists/partial"
-	printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
-		"$mirror" "$1" >"$dir/sources.list"
+	printf '%s [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
+		"$type" "$mirror" "$1" >"$dir/sources.list"
 	apt_suite=$1
 	apt_options=(-o "Dir::Etc::SourceList=$dir/sources.list" -o Dir::Etc::SourceParts=/dev/null
 		-o "Dir::State::Lists=$dir/lists" -o Dir::State::Status=/dev/null
