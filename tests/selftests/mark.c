@@ -31,6 +31,8 @@ static const struct {
 	  "an emulated machine lost time on its host" },
 	{ "kvm: emulating exchange as write",
 	  "once after boot, of a guest's atomic access to read-only memory" },
+	{ "Unhandled WRMSR(0xc001000",
+	  "a guest looks for counters of an old AMD processor" },
 	{ "kmemleak: Automatic memory scanning thread",
 	  "a switch, not a leak" },
 };
