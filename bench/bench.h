@@ -82,6 +82,9 @@ void results_begin(const char *path);
 void results_end(void);
 void report(const struct series *s);
 void report_bytes(const char *name, double bytes, double aim, const char *what);
+/* How often something is done, with a window and without the project */
+void report_rate(const char *name, double window, double stock,
+		 const char *what);
 void report_skip(const char *name, const char *why);
 
 void random_seed(unsigned int seed);

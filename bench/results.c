@@ -82,6 +82,18 @@ void report_bytes(const char *name, double bytes, double aim, const char *what)
 		fprintf(tsv, "%s\tbytes\t%.2f\t%.2f\n", name, bytes, aim);
 }
 
+void report_rate(const char *name, double window, double stock,
+		 const char *what)
+{
+	char other[24];
+
+	snprintf(other, sizeof(other), "stock %.3f", stock);
+	printf("%-34s %7.3f  %17s  %5s  %s\n", name, window, other, "", what);
+	fflush(stdout);
+	if (tsv)
+		fprintf(tsv, "%s\trate\t%.4f\t%.4f\n", name, window, stock);
+}
+
 void report_skip(const char *name, const char *why)
 {
 	printf("# %s: skipped, %s\n", name, why);
