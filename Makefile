@@ -15,6 +15,10 @@ KLANE	= $(LANE:ept=npt)
 SUITES	= $(if $(filter ept,$(LANE)),kvm,selftests kvm)
 LIMIT	= $(if $(filter debug,$(LANE)),3600,$(if $(filter ept,$(LANE)),1800,1200))
 MODULES	= $(B)/kmod/$(KLANE)/vhost_grant.ko $(B)/kmod/$(KLANE)/vhost_grant_test.ko
+# Whether the demo has a scene with QEMU
+QEMU	= $(filter npt,$(LANE))
+# Programs of tests/qemu, or their directory for all of them
+QEMU_TESTS ?= qemu
 # None if there are no patches for the kernel of the lane: the machine's own KVM is used
 KVM	= $(shell ls $(B)/kvm/$(KLANE)/*.ko)
 BOOT	= $(LAB)/boot --lane $(LANE) $(addprefix --module ,$(MODULES) $(KVM))
@@ -29,18 +33,17 @@ endif
 SHELL := /bin/bash
 .NOTPARALLEL:
 .PHONY: help demo check check-native check-static check-lab check-ept check-next check-debug \
-	check-all check-mutants check-overlay bench module kvm lib tools tests install install-module \
-	install-kvm overlay readme lab-shell debug-kernel clean distclean deps kernel source payload \
-	stage-%
+	check-all check-mutants check-overlay check-qemu check-qemu-mutants bench module kvm qemu lib \
+	tools tests install install-module install-kvm overlay readme lab-shell debug-kernel clean \
+	distclean deps kernel source payload payload-qemu payload-demo payload-bench stage-%
 
 help: ## this list
 	@echo "Targets (all but help, install and clean may download Debian packages):"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 16 | sed 's/^/  make /'
 
-demo: module $(if $(HOST),,kvm) ## show on an emulated machine what vhost_grant does (HOST=1: on this one)
-	@$(MAKE) -C tests/demo O=$(B)/tests/demo DESTDIR=$(B)/payload PREFIX=/demo install
+demo: module $(if $(HOST),,kvm) payload-demo ## show on an emulated machine what vhost_grant does (HOST=1: on this one)
 	$(SAY) "Starting the demo on the $(LANE) machine"
-	@$(call RUN,$(B)/payload/demo,./run)
+	@$(call RUN,$(B)/payload/demo,./run,--timeout 1200)
 
 check: ## run all tests but those of the debug lane
 	@rm -rf $(B)/results/check
@@ -65,6 +68,11 @@ check-ept: ## run the tests of KVM on an emulated Intel machine, whose KVM uses 
 	@$(MAKE) stage-readme R=$(B)/results/$@
 	@$(LAB)/summary $(B)/results/$@/*.tap
 
+check-qemu: ## run the tests of QEMU as a front-end, with real back-ends
+	@rm -rf $(B)/results/$@
+	@$(MAKE) stage-qtest stage-qemu LANE=npt R=$(B)/results/$@
+	@$(LAB)/summary $(B)/results/$@/*.tap
+
 check-debug: debug-kernel ## run the tests on a kernel with KASAN, lockdep, kmemleak and fault injection
 	@rm -rf $(B)/results/check-debug
 	@$(MAKE) stage-lab LANE=debug R=$(B)/results/check-debug
@@ -76,6 +84,13 @@ check-mutants: module kvm payload ## show that a test fails when a protection is
 		$(LAB)/mutants $(B)/mutants $(B)/kmod/npt $(B)/kvm/npt $(P) $(MUTANTS)
 	@$(LAB)/summary $(B)/results/$@/*.tap
 
+check-qemu-mutants: source ## the same for QEMU, by its qtests
+	@$(LAB)/deps front-end
+	@rm -rf $(B)/results/$@
+	@$(LAB)/stage $(B)/results/$@/mutants.tap "Removing QEMU's protections one by one" \
+		$(LAB)/front-end-mutants $(B)/mutants-qemu $(MUTANTS)
+	@$(LAB)/summary $(B)/results/$@/*.tap
+
 check-overlay: source ## build kernels that the project was laid into, with it and without
 	@$(LAB)/fetch source next
 	@rm -rf $(B)/results/$@
@@ -83,15 +98,15 @@ check-overlay: source ## build kernels that the project was laid into, with it a
 		$(LAB)/overlaid $(B)/overlay $(SERIES)
 	@$(LAB)/summary $(B)/results/$@/*.tap
 
-check-all: ## what CI runs, check-mutants and check-overlay
+check-all: ## what CI runs, and the checks that are named before
 	@.ci/run
 	@$(MAKE) check-mutants
+	@$(MAKE) check-qemu-mutants
 	@$(MAKE) check-overlay
 
-bench: module $(if $(HOST),,kvm) ## measure what grants and revokes cost, as ratios (HOST=1: on this machine)
-	@$(MAKE) -C bench O=$(B)/bench
+bench: module $(if $(HOST),,kvm) payload-bench ## measure what grants and revokes cost, as ratios (HOST=1: on this machine)
 	$(SAY) "Measuring on the $(LANE) machine"
-	@$(call RUN,$(B)/bench,'./vgrant_bench && ./vgrant_kvm_bench',--timeout 3000)
+	@$(call RUN,$(BP),'$(BENCH)',--timeout 3600)
 
 module: kernel ## build vhost_grant.ko for the lab's kernel (HOST=1: for this one's)
 	$(SAY) "Building the modules"
@@ -101,6 +116,11 @@ kvm: source ## build KVM with native memslots for it, likewise
 	@$(LAB)/fetch source $(filter next,$(LANE))
 	$(SAY) "Building KVM"
 	@$(LAB)/kvm $(KLANE) $(B)/kvm
+
+qemu: source ## build QEMU with the project's series (10 minutes, once)
+	@$(LAB)/deps front-end
+	$(SAY) "Building QEMU"
+	@$(LAB)/front-end $(B)/front-end
 
 lib: deps ## build libvgrant
 	$(SAY) "Building libvgrant"
@@ -176,6 +196,43 @@ payload: tests
 	@$(MAKE) -C lib/libvgrant O=$(B)/libvgrant-static TESTDIR=$(P)/selftests install-tests
 	@cp $(LAB)/run-tests $(P)/
 
+Q := $(B)/payload/qemu
+payload-qemu: qemu
+	@$(LAB)/dpdk
+	@rm -rf $(Q)
+	@$(LAB)/qemu-payload $(Q) $(B)/front-end/qemu-system-x86_64
+	@$(MAKE) -C tests/qemu O=$(B)/tests/qemu DESTDIR=$(Q) PREFIX=/qemu \
+		KSELFTEST_DIR=$(KSELFTEST_DIR) install
+	@cp $(LAB)/run-tests $(Q)/
+
+# The last scenes have a guest of QEMU.
+payload-demo: $(if $(QEMU),qemu)
+	@rm -rf $(B)/payload/demo
+ifneq ($(QEMU),)
+	@$(LAB)/dpdk
+	@$(LAB)/qemu-payload $(B)/payload/demo $(B)/front-end/qemu-system-x86_64
+endif
+	@$(MAKE) -C tests/demo O=$(B)/tests/demo DESTDIR=$(B)/payload PREFIX=/demo install
+
+# Linux guests are for machines that are not too slow for them. The libraries are
+# where the machines of the lab have them anyway.
+WITH_QEMU := $(filter npt host,$(LANE))
+BENCH := cd bench && ./vgrant_bench && ./vgrant_kvm_bench
+ifneq ($(WITH_QEMU),)
+BENCH += && LD_LIBRARY_PATH=../lib ./vgrant_qemu_bench
+endif
+BP := $(B)/payload/bench
+payload-bench: $(if $(WITH_QEMU),qemu)
+	@$(MAKE) -C bench O=$(B)/bench QEMU=$(WITH_QEMU)
+	@rm -rf $(BP)
+ifneq ($(WITH_QEMU),)
+	@$(LAB)/fetch kernel
+	@$(LAB)/dpdk
+	@$(LAB)/qemu-payload $(BP) $(B)/front-end/qemu-system-x86_64 \
+		$(B)/bench/guest_read $(B)/bench/guest_send
+endif
+	@$(MAKE) -C bench O=$(B)/bench QEMU=$(WITH_QEMU) DESTDIR=$(BP) PREFIX=/bench install
+
 # R is where a stage leaves its results
 stage-native: deps
 	@$(LAB)/stage $(R)/libvgrant.tap "Testing libvgrant on this machine under ASan and UBSan" \
@@ -191,6 +248,16 @@ stage-lab: module kvm payload
 	@$(LAB)/stage $(R)/$(LANE).tap "Testing on the $(LANE) machine" \
 		$(BOOT) --payload $(P) --run './run-tests $(SUITES)' \
 		--timeout $(LIMIT) --log $(R)/$(LANE).log
+
+stage-qtest: source
+	@$(LAB)/deps front-end
+	@$(LAB)/front-end $(B)/front-end --with-tests
+	@$(LAB)/stage $(R)/qtest.tap "Testing QEMU without a guest" $(LAB)/qtest $(B)/front-end
+
+stage-qemu: module kvm payload-qemu
+	@$(LAB)/stage $(R)/qemu.tap "Testing QEMU with real back-ends on the $(LANE) machine" \
+		$(BOOT) --payload $(Q) --run './run-tests $(QEMU_TESTS)' \
+		--timeout 4200 --log $(R)/qemu.log
 
 stage-readme:
 	@$(LAB)/stage $(R)/readme.tap "Comparing README.md with the results" \
