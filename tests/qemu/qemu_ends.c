@@ -133,10 +133,18 @@ TEST_F_TIMEOUT(isolation, pulled, 900)
 {
 	struct scene *scene = &self->scene;
 	struct vm *vm = &scene->vm;
+	char address[32];
 
 	ASSERT_EQ(0, scene_open(scene, &variant->config, "all"));
+	ASSERT_EQ(0, scene_find_device(scene, address, sizeof(address)));
 	keep_a_page(_metadata, self);
-	ASSERT_EQ(0, vm_pull(vm, "disk0"));
+	/*
+	 * "info mtree -f", which the scene asks for, leaks references in QEMU 10.0, so
+	 * there will be no DEVICE_DELETED.
+	 */
+	ASSERT_EQ(0, vm_do(vm, "device_del", "{s:s}", "id", "disk0"));
+	ASSERT_TRUE(guest_ok(vm, "while [ -e /sys/bus/pci/devices/%s ]; do usleep 100000; done",
+			     address));
 	expect_lost(_metadata, self);
 }
 
