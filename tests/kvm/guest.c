@@ -105,6 +105,13 @@ static void do_add_vector(struct guest_mailbox *box)
 			 : "=r"(box->result) : "r"(box->address) : "memory");
 }
 
+static void do_store_vector(struct guest_mailbox *box)
+{
+	__asm__ volatile("movq %0, %%xmm0\n\t"
+			 "movlps %%xmm0, (%1)"
+			 : : "r"(box->value), "r"(box->address) : "memory");
+}
+
 static void do_write_msr(struct guest_mailbox *box)
 {
 	__asm__ volatile("wrmsr" : : "c"((uint32_t)box->other),
@@ -186,6 +193,7 @@ static const guest_handler handlers[GUEST_COMMANDS] = {
 	[GUEST_INPUT]			= do_input,
 	[GUEST_OUTPUT]			= do_output,
 	[GUEST_ADD_VECTOR]		= do_add_vector,
+	[GUEST_STORE_VECTOR]		= do_store_vector,
 	[GUEST_WRITE_MSR]		= do_write_msr,
 	[GUEST_RUN_NESTED]		= do_run_nested,
 	[GUEST_LOOP_READ]		= do_loop_read,

@@ -43,6 +43,7 @@
  * @GUEST_OUTPUT: write the range to a port with REP OUTSB, which KVM emulates
  * @GUEST_ADD_VECTOR: load 16 bytes with PADDD, which KVM cannot emulate; result
  *	is the first word
+ * @GUEST_STORE_VECTOR: store @value with MOVLPS, which KVM cannot emulate either
  * @GUEST_WRITE_MSR: write @value to the MSR @other
  * @GUEST_RUN_NESTED: VMRUN with the control block at @address, which is refused
  *	as invalid if it can be had at all
@@ -65,6 +66,7 @@ enum guest_command {
 	GUEST_INPUT,
 	GUEST_OUTPUT,
 	GUEST_ADD_VECTOR,
+	GUEST_STORE_VECTOR,
 	GUEST_WRITE_MSR,
 	GUEST_RUN_NESTED,
 	GUEST_LOOP_READ,

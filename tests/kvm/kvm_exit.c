@@ -518,10 +518,13 @@ TEST_F(mmio, scratch)
 	expect_done(_metadata, run(is, GUEST_READ, is->gpa + PAGE, 0), 77);
 	ASSERT_EQ(0, granted_map(&is->owner, AT, PAGE, R));
 	expect_done(_metadata, run(is, GUEST_READ, is->gpa, 0), 0);
-	expect_mmio(_metadata, run(is, GUEST_WRITE, is->gpa, 78), is->gpa, true,
-		    78);
+	expect_done(_metadata, run(is, GUEST_WRITE, is->gpa, 78), 0);
+	expect_done(_metadata, run(is, GUEST_READ, is->gpa + PAGE, 0), 78);
+	EXPECT_EQ(0, *granted_word(&is->owner, AT));
 	ASSERT_EQ(0, window_set_hole(is->owner.window.fd,
 				     VHOST_GRANT_HOLE_FAULT));
+	expect_mmio(_metadata, run(is, GUEST_WRITE, is->gpa, 78), is->gpa, true,
+		    78);
 	expect_mmio(_metadata, run(is, GUEST_READ, is->gpa + PAGE, 0),
 		    is->gpa + PAGE, false, 0);
 }

@@ -643,10 +643,13 @@ TEST_F(life, scratch_is_one_private_page)
 	EXPECT_EQ(5, *granted_word(owner, AT));
 	ASSERT_EQ(0, granted_map(owner, AT, PAGE, R));
 	EXPECT_EQ(5, run(&vm, GUEST_READ, gpa(0), 0).value);
-	EXPECT_TRUE(write_is_refused(&vm, gpa(0)));
+	EXPECT_EQ(VMM_OK, run(&vm, GUEST_WRITE, gpa(0), 79).result);
+	EXPECT_EQ(79, run(&vm, GUEST_READ, gpa(0) + PAGE, 0).value);
+	EXPECT_EQ(5, *granted_word(owner, AT));
 	ASSERT_EQ(0, window_set_hole(owner->window.fd, VHOST_GRANT_HOLE_FAULT));
 	EXPECT_TRUE(read_is_refused(&vm, gpa(0) + PAGE));
 	EXPECT_EQ(5, run(&vm, GUEST_READ, gpa(0), 0).value);
+	EXPECT_TRUE(write_is_refused(&vm, gpa(0)));
 	vmpeer_stop(&vm);
 }
 

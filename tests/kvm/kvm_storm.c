@@ -350,6 +350,46 @@ TEST_F_TIMEOUT(storm, pages_take_turns, 300)
 	EXPECT_EQ(VMM_INTERRUPTED, vmm_kick(&self->vm, 0).result);
 }
 
+/*
+ * Readers and writers of what is granted read-only, in a window that shows its
+ * scratch page: each finds one page or the other, of which no CPU may have kept
+ * what is revoked. None is stopped, unless a KVM that is not ours has lost the page
+ * between the fault handler and its own look.
+ */
+TEST_F_TIMEOUT(storm, readonly_with_scratch, 300)
+{
+	static const enum guest_command loops[VMM_MAX_VCPUS] = {
+		GUEST_LOOP_READ, GUEST_LOOP_WRITE, GUEST_LOOP_READ,
+		GUEST_LOOP_ADD,
+	};
+	struct granted *owner = &self->owner;
+	unsigned int cpu, i;
+
+	ASSERT_EQ(0, window_set_hole(owner->window.fd,
+				     VHOST_GRANT_HOLE_SCRATCH));
+	for (cpu = 0; cpu < VMM_MAX_VCPUS; cpu++)
+		ASSERT_EQ(0, start_loop(self, cpu, loops[cpu], false));
+	for (i = 0; i < self->rounds / 4; i++) {
+		fill(owner, CLEAN);
+		ASSERT_EQ(0, granted_map(owner, 0, LENGTH, R));
+		pause_a_little(self);
+		ASSERT_EQ(0, granted_unmap(owner, AT, PAGE));
+		ASSERT_TRUE(is_filled(owner, CLEAN));
+		fill(owner, POISON);
+		pause_a_little(self);
+		ASSERT_TRUE(is_filled(owner, POISON));
+		ASSERT_EQ(0, space_unmap_all(owner->space, owner->window.id));
+	}
+	for (cpu = 0; cpu < VMM_MAX_VCPUS; cpu++) {
+		EXPECT_EQ(VMM_INTERRUPTED, vmm_kick(&self->vm, cpu).result);
+		if (kvm_knows_way(VMM_NATIVE))
+			EXPECT_EQ(0, vmm_holes(&self->vm, cpu));
+		EXPECT_LT(0, vmm_heartbeat(&self->vm, cpu));
+	}
+	EXPECT_EQ(0, vmm_hits(&self->vm, 0));
+	EXPECT_EQ(0, vmm_hits(&self->vm, 2));
+}
+
 /* Makes KVM write the time of every vCPU again. */
 static int update_clock(struct vmm *vm)
 {

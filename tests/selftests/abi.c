@@ -365,7 +365,7 @@ TEST_F(abi, reserved_window_calls)
 
 	EXPECT_EQ(-EINVAL, space_call(self->window.fd,
 				      VHOST_GRANT_WINDOW_INFO, &info));
-	EXPECT_EQ(-EINVAL, window_set_hole(self->window.fd, 2));
+	EXPECT_EQ(-EINVAL, window_set_hole(self->window.fd, 3));
 	EXPECT_EQ(-EINVAL, window_set_hole(self->window.fd, UINT32_MAX));
 	ASSERT_EQ(0, window_info(self->window.fd, &info));
 	EXPECT_EQ(WINDOW_LENGTH, info.out_length);

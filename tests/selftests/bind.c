@@ -952,7 +952,6 @@ TEST_F(bind, scratch_fills_holes)
 	EXPECT_EQ(0, slot_read(self->slot, PAGE));
 	EXPECT_EQ(0, slot_write(self->slot, PAGE, 99));
 	EXPECT_EQ(99, slot_read(self->slot, 2 * PAGE));
-	EXPECT_EQ(-EACCES, slot_write(self->slot, 0, 1));
 	EXPECT_EQ(source_word(TAG, 0), slot_read(self->slot, 0));
 	ASSERT_EQ(0, slot_get(self->slot, 1, true, &hole));
 	ASSERT_EQ(0, slot_get(self->slot, PAGES - 1, true, &other));
@@ -965,6 +964,61 @@ TEST_F(bind, scratch_fills_holes)
 	EXPECT_EQ(-ENOENT, slot_read(self->slot, PAGE));
 	EXPECT_EQ(-ENOENT, slot_read(self->slot, 2 * PAGE));
 	EXPECT_EQ(source_word(TAG, 0), slot_read(self->slot, 0));
+}
+
+static uint64_t refused_writes(int space, uint32_t window)
+{
+	struct vhost_grant_query query;
+
+	return space_query(space, window, &query) ?
+	       UINT64_MAX : query.out_violations_readonly;
+}
+
+/* The lookup for a write gives another page than the one for a read. */
+TEST_F(bind, scratch_takes_refused_writes)
+{
+	struct vhost_grant_test_get written, granted, hole;
+
+	ASSERT_EQ(0, source_grant(&self->source, self->space, self->w.id, 0, 0,
+				  2 * PAGE, R));
+	ASSERT_EQ(PAGES, slot_bind(self->slot, self->w.fd, 0, PAGES));
+	ASSERT_EQ(0, window_set_hole(self->w.fd, VHOST_GRANT_HOLE_SCRATCH));
+	ASSERT_EQ(0, slot_get(self->slot, 0, true, &written));
+	EXPECT_EQ(1, refused_writes(self->space, self->w.id));
+	ASSERT_EQ(0, slot_get(self->slot, 0, false, &granted));
+	ASSERT_EQ(0, slot_get(self->slot, 9, false, &hole));
+	EXPECT_EQ(hole.out_pfn, written.out_pfn);
+	EXPECT_NE(granted.out_pfn, written.out_pfn);
+	EXPECT_EQ(0, written.out_order);
+	EXPECT_TRUE(written.out_writable);
+	EXPECT_FALSE(granted.out_writable);
+	EXPECT_EQ(1, refused_writes(self->space, self->w.id));
+
+	EXPECT_EQ(source_word(TAG, 0), slot_read(self->slot, 0));
+	EXPECT_EQ(0, slot_write(self->slot, 0, 99));
+	EXPECT_EQ(99, slot_read(self->slot, 0));
+	EXPECT_EQ(source_word(TAG, 0), *(uint64_t *)self->source.memory);
+	EXPECT_EQ(0, slot_write(self->slot, PAGE, 98));
+	ASSERT_EQ(0, window_set_hole(self->w.fd, VHOST_GRANT_HOLE_FAULT));
+	EXPECT_EQ(source_word(TAG, 0), slot_read(self->slot, 0));
+	EXPECT_EQ(source_word(TAG, PAGE), slot_read(self->slot, PAGE));
+	EXPECT_EQ(-EACCES, slot_write(self->slot, 0, 1));
+}
+
+/* What was only ever written has to be taken away by the revoke, too. */
+TEST_F(bind, revoke_after_a_refused_write)
+{
+	ASSERT_EQ(PAGES, slot_bind(self->slot, self->w.fd, 0, PAGES));
+	ASSERT_EQ(0, window_set_hole(self->w.fd, VHOST_GRANT_HOLE_SCRATCH));
+	ASSERT_EQ(0, source_grant(&self->source, self->space, self->w.id, 0, 0,
+				  PAGE, R));
+	EXPECT_EQ(0, slot_write(self->slot, 0, 99));
+	ASSERT_EQ(0, space_unmap(self->space, self->w.id, 0, PAGE));
+	EXPECT_EQ(0, slot_stats(self->slot).cached);
+	ASSERT_EQ(0, source_grant(&self->source, self->space, self->w.id, 0, 0,
+				  PAGE, R));
+	EXPECT_EQ(source_word(TAG, 0), slot_read(self->slot, 0));
+	EXPECT_EQ(source_word(TAG, 0), *(uint64_t *)self->source.memory);
 }
 
 TEST_F(bind, grant_and_revoke_replace_scratch)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a peer finds where nothing is granted: a fault, or the scratch page of
- * the window. Either way it must never be what was granted there before.
+ * What a peer finds where nothing is granted, and where it writes to what is
+ * granted read-only: a fault, or the scratch page of the window. Either way it
+ * must never be what was granted there before.
  */
 #include <sched.h>
 
@@ -187,8 +188,6 @@ TEST_F(hole, grant_over_touched_scratch)
 	ASSERT_EQ(0, grant(self, PAGE, R));
 	EXPECT_EQ((int64_t)SECRET, peer_peek(&self->peer, PAGE));
 	EXPECT_EQ(SCRIBBLE, peer_peek(&self->peer, 2 * PAGE));
-	EXPECT_EQ(SIGBUS, peer_write(&self->peer, PAGE, 1));
-	EXPECT_EQ(SECRET, *(volatile uint64_t *)self->memory);
 	ASSERT_EQ(0, grant(self, 2 * PAGE, RW));
 	EXPECT_EQ(0, peer_write(&self->peer, 2 * PAGE + 8, 5));
 	EXPECT_EQ(5, ((volatile uint64_t *)self->memory)[1]);
@@ -211,15 +210,158 @@ TEST_F(hole, revoke_returns_to_scratch)
 	}
 }
 
-/* The policy is of holes: a refused write stays refused. */
-TEST_F(hole, readonly_with_scratch)
+static uint64_t refused_writes(hole_fixture *self)
+{
+	struct vhost_grant_query query;
+
+	if (space_query(self->space, self->window.id, &query))
+		return UINT64_MAX;
+	return query.out_violations_readonly;
+}
+
+static bool page_is_secret(hole_fixture *self)
+{
+	return *(volatile uint64_t *)self->memory == SECRET;
+}
+
+/* A write to a read-only grant ends in the scratch page, and is told of once. */
+static void write_readonly(struct __test_metadata *_metadata,
+			   hole_fixture *self, uint64_t iova, uint64_t value)
+{
+	uint64_t before = refused_writes(self);
+
+	EXPECT_EQ(0, peer_write(&self->peer, iova, value));
+	EXPECT_EQ(before + 1, refused_writes(self));
+	EXPECT_EQ((int64_t)value, peer_peek(&self->peer, iova));
+	EXPECT_EQ(0, peer_write(&self->peer, iova, value));
+	EXPECT_EQ(before + 1, refused_writes(self));
+	EXPECT_TRUE(page_is_secret(self));
+}
+
+TEST_F(hole, write_readonly_unread)
 {
 	ASSERT_EQ(0, scratch_on(self));
 	ASSERT_EQ(0, grant(self, PAGE, R));
-	EXPECT_EQ(SIGBUS, peer_write(&self->peer, PAGE, 1));
+	write_readonly(_metadata, self, PAGE, SCRIBBLE);
+	EXPECT_EQ(SCRIBBLE, peer_peek(&self->peer, 9 * PAGE));
+}
+
+TEST_F(hole, write_readonly_after_read)
+{
+	ASSERT_EQ(0, scratch_on(self));
+	ASSERT_EQ(0, grant(self, PAGE, R));
 	EXPECT_EQ((int64_t)SECRET, peer_peek(&self->peer, PAGE));
-	EXPECT_EQ(SIGBUS, peer_write(&self->peer, PAGE, 1));
-	EXPECT_EQ(SECRET, *(volatile uint64_t *)self->memory);
+	write_readonly(_metadata, self, PAGE, SCRIBBLE);
+	EXPECT_EQ(SCRIBBLE, peer_peek(&self->peer, 9 * PAGE));
+}
+
+/* The page comes back with another grant, in the call that makes it. */
+TEST_F(hole, write_readonly_until_granted_again)
+{
+	int round;
+
+	ASSERT_EQ(0, scratch_on(self));
+	for (round = 0; round < 20; round++) {
+		ASSERT_EQ(0, grant(self, PAGE, R));
+		if (round % 3)
+			EXPECT_EQ((int64_t)SECRET,
+				  peer_peek(&self->peer, PAGE));
+		write_readonly(_metadata, self, PAGE, SCRIBBLE + round);
+		ASSERT_EQ(0, take_back(self, PAGE));
+		if (round % 2)
+			EXPECT_EQ((int64_t)SCRIBBLE + round,
+				  peer_peek(&self->peer, PAGE));
+		ASSERT_EQ(0, grant(self, PAGE, RW));
+		EXPECT_EQ((int64_t)SECRET, peer_peek(&self->peer, PAGE));
+		EXPECT_EQ(0, peer_write(&self->peer, PAGE, 5));
+		EXPECT_EQ(5, *(volatile uint64_t *)self->memory);
+		*(volatile uint64_t *)self->memory = SECRET;
+		ASSERT_EQ(0, take_back(self, PAGE));
+	}
+}
+
+/* A revoke that leaves the rest of the grant leaves what was done there, too. */
+TEST_F(hole, write_readonly_and_revoke_a_part)
+{
+	uint64_t i;
+
+	ASSERT_EQ(0, scratch_on(self));
+	for (i = 0; i < 4; i++)
+		*(volatile uint64_t *)(self->memory + i * PAGE) = SECRET;
+	ASSERT_EQ(0, space_map(self->space, self->window.id, PAGE,
+			       self->memory, 4 * PAGE, R));
+	write_readonly(_metadata, self, 2 * PAGE, SCRIBBLE);
+	EXPECT_EQ((int64_t)SECRET, peer_peek(&self->peer, 3 * PAGE));
+	ASSERT_EQ(0, take_back(self, 2 * PAGE));
+	EXPECT_EQ(SCRIBBLE, peer_peek(&self->peer, 2 * PAGE));
+	EXPECT_EQ((int64_t)SECRET, peer_peek(&self->peer, PAGE));
+	write_readonly(_metadata, self, 3 * PAGE, SCRIBBLE);
+	ASSERT_EQ(0, grant(self, 2 * PAGE, R));
+	EXPECT_EQ((int64_t)SECRET, peer_peek(&self->peer, 2 * PAGE));
+	EXPECT_EQ(SCRIBBLE, peer_peek(&self->peer, 3 * PAGE));
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(SECRET,
+			  *(volatile uint64_t *)(self->memory + i * PAGE));
+}
+
+/* Without the policy the page is back, and a write is refused. */
+TEST_F(hole, write_readonly_and_change_the_policy)
+{
+	int round;
+
+	ASSERT_EQ(0, grant(self, PAGE, R));
+	for (round = 0; round < 10; round++) {
+		ASSERT_EQ(0, scratch_on(self));
+		write_readonly(_metadata, self, PAGE, SCRIBBLE);
+		ASSERT_EQ(0, scratch_off(self));
+		if (round % 2)
+			EXPECT_EQ((int64_t)SECRET,
+				  peer_peek(&self->peer, PAGE));
+		EXPECT_EQ(SIGBUS, peer_write(&self->peer, PAGE, 1));
+		EXPECT_EQ((int64_t)SECRET, peer_peek(&self->peer, PAGE));
+		EXPECT_TRUE(page_is_secret(self));
+	}
+}
+
+/* It is the mapping of the peer that has written, and no other. */
+TEST_F(hole, write_readonly_of_another_peer)
+{
+	struct peer other;
+
+	ASSERT_EQ(0, peer_start(&other, variant->peer, self->window.fd,
+				WINDOW_LENGTH));
+	ASSERT_EQ(0, scratch_on(self));
+	ASSERT_EQ(0, grant(self, PAGE, R));
+	ASSERT_EQ(0, grant(self, 2 * PAGE, R));
+	EXPECT_EQ((int64_t)SECRET, peer_peek(&other, PAGE));
+	write_readonly(_metadata, self, PAGE, SCRIBBLE);
+	write_readonly(_metadata, self, 2 * PAGE, SCRIBBLE);
+	EXPECT_EQ((int64_t)SECRET, peer_peek(&other, PAGE));
+	EXPECT_EQ((int64_t)SECRET, peer_peek(&other, 2 * PAGE));
+	ASSERT_EQ(0, take_back(self, PAGE));
+	EXPECT_EQ(SCRIBBLE, peer_peek(&other, PAGE));
+	peer_stop(&other);
+}
+
+TEST_F(hole, write_readonly_is_told)
+{
+	struct vhost_grant_event event;
+
+	ASSERT_EQ(0, scratch_on(self));
+	ASSERT_EQ(0, grant(self, PAGE, R));
+	ASSERT_EQ(0, peer_write(&self->peer, PAGE, 1));
+	ASSERT_EQ(sizeof(event), read(self->space, &event, sizeof(event)));
+	EXPECT_EQ(VHOST_GRANT_EVENT_VIOLATION, event.type);
+	EXPECT_EQ(self->window.id, event.window);
+	EXPECT_EQ(PAGE, event.iova);
+	EXPECT_EQ(1, event.count);
+	EXPECT_EQ(VHOST_GRANT_WRITE, event.access);
+	/* After the revoke it is a hole, and told of as such. */
+	ASSERT_EQ(0, take_back(self, PAGE));
+	EXPECT_EQ(1, peer_peek(&self->peer, PAGE));
+	ASSERT_EQ(sizeof(event), read(self->space, &event, sizeof(event)));
+	EXPECT_EQ(PAGE, event.iova);
+	EXPECT_EQ(VHOST_GRANT_READ, event.access);
 }
 
 TEST_F(hole, to_and_fro)
@@ -336,12 +478,34 @@ TEST_F(hole, system_calls)
 	EXPECT_EQ(0, peer_call(&self->peer, write_to_pipe, 2 * PAGE, 8));
 	EXPECT_EQ(-EFAULT, peer_call(&self->peer, read_from_zero, 2 * PAGE,
 				     8));
+	EXPECT_EQ(0, memcmp(self->memory, "01234567", 8));
+	*(volatile uint64_t *)self->memory = SECRET;
 	ASSERT_EQ(0, scratch_on(self));
 	EXPECT_EQ(0, peer_call(&self->peer, write_to_pipe, 0, 8));
 	EXPECT_EQ(0, peer_call(&self->peer, read_from_zero, 0, 8));
-	EXPECT_EQ(-EFAULT, peer_call(&self->peer, read_from_zero, 2 * PAGE,
-				     8));
-	EXPECT_EQ(0, memcmp(self->memory, "01234567", 8));
+	EXPECT_EQ(0, peer_call(&self->peer, write_to_pipe, 2 * PAGE, 8));
+	EXPECT_TRUE(page_is_secret(self));
+}
+
+/* Whether there is a page table entry for it or not */
+TEST_F(hole, system_call_writes_readonly)
+{
+	uint64_t before, iova;
+
+	ASSERT_EQ(0, scratch_on(self));
+	ASSERT_EQ(0, grant(self, PAGE, R));
+	ASSERT_EQ(0, grant(self, 2 * PAGE, R));
+	EXPECT_EQ((int64_t)SECRET, peer_peek(&self->peer, 2 * PAGE));
+	for (iova = PAGE; iova <= 2 * PAGE; iova += PAGE) {
+		before = refused_writes(self);
+		EXPECT_EQ(0, peer_call(&self->peer, read_from_zero, iova, 8));
+		EXPECT_EQ(before + 1, refused_writes(self));
+		EXPECT_EQ(0x3736353433323130, peer_peek(&self->peer, iova));
+		EXPECT_TRUE(page_is_secret(self));
+	}
+	ASSERT_EQ(0, scratch_off(self));
+	EXPECT_EQ((int64_t)SECRET, peer_peek(&self->peer, PAGE));
+	EXPECT_EQ(-EFAULT, peer_call(&self->peer, read_from_zero, PAGE, 8));
 }
 
 /*
@@ -390,6 +554,72 @@ TEST_F(hole, toggled_under_load)
 	EXPECT_LT(0, reader.shared->rounds);
 	EXPECT_LT(0, self->peer.shared->rounds);
 	peer_stop(&reader);
+}
+
+/*
+ * One peer writes to what is granted read-only, another reads there, and the
+ * page is granted and revoked: nobody ever sees it when it is not granted, and
+ * nothing is ever written to it.
+ */
+TEST_F(hole, write_readonly_under_load)
+{
+	volatile uint64_t *page = (void *)self->memory;
+	uint64_t end = now_ns() + 1000000000ull;
+	struct peer reader;
+	int rounds = 0;
+
+	ASSERT_EQ(0, scratch_on(self));
+	ASSERT_EQ(0, peer_start(&reader, variant->peer, self->window.fd,
+				WINDOW_LENGTH));
+	ASSERT_EQ(0, peer_begin(&self->peer, peer_write_loop, PAGE, 0));
+	ASSERT_EQ(0, peer_begin(&reader, peer_read_loop, PAGE, 0xbad));
+	while (now_ns() < end || rounds < 10) {
+		*page = SECRET;
+		ASSERT_EQ(0, grant(self, PAGE, R));
+		sched_yield();
+		ASSERT_EQ(0, take_back(self, PAGE));
+		ASSERT_EQ(SECRET, *page);
+		*page = 0xbad;
+		sched_yield();
+		ASSERT_EQ(0xbad, *page);
+		rounds++;
+	}
+	self->peer.shared->stop = 1;
+	reader.shared->stop = 1;
+	EXPECT_EQ(0, peer_end(&self->peer));
+	EXPECT_EQ(0, peer_end(&reader));
+	EXPECT_EQ(0, reader.shared->wrong);
+	EXPECT_EQ(0, self->peer.shared->refused);
+	EXPECT_LT(0, self->peer.shared->rounds);
+	EXPECT_LT(0, refused_writes(self));
+	peer_stop(&reader);
+}
+
+/* A peer that depends on the policy does not depend on who else has the window. */
+TEST_F(hole, final)
+{
+	struct vhost_grant_window_info info;
+
+	EXPECT_EQ(-EINVAL, window_set_hole(self->window.fd,
+					   VHOST_GRANT_HOLE_SCRATCH_FINAL + 1));
+	ASSERT_EQ(0, scratch_on(self));
+	ASSERT_EQ(0, scratch_off(self));
+	ASSERT_EQ(0, peer_call(&self->peer, set_hole,
+			       VHOST_GRANT_HOLE_SCRATCH_FINAL, 0));
+	EXPECT_EQ(-EPERM, window_set_hole(self->window.fd,
+					  VHOST_GRANT_HOLE_FAULT));
+	EXPECT_EQ(-EPERM, scratch_off(self));
+	ASSERT_EQ(0, window_info(self->window.fd, &info));
+	EXPECT_EQ(VHOST_GRANT_HOLE_SCRATCH_FINAL, info.out_hole);
+	EXPECT_EQ(0, peer_peek(&self->peer, 0));
+	EXPECT_EQ(0, scratch_on(self));
+	EXPECT_EQ(0, peer_write(&self->peer, 7 * PAGE, SCRIBBLE));
+	EXPECT_EQ(SCRIBBLE, peer_peek(&self->peer, PAGE));
+	ASSERT_EQ(0, grant(self, PAGE, RW));
+	EXPECT_EQ((int64_t)SECRET, peer_peek(&self->peer, PAGE));
+	ASSERT_EQ(0, space_destroy(self->space, self->window.id));
+	EXPECT_EQ(-EPERM, scratch_off(self));
+	EXPECT_EQ(SCRIBBLE, peer_peek(&self->peer, PAGE));
 }
 
 /* A dead window keeps the policy, and has only holes. */

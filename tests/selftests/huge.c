@@ -172,6 +172,79 @@ TEST_F(huge, readonly_one_fault)
 	EXPECT_EQ(1, faults_to_read(self, self->map + BASE, 0, HUGE));
 }
 
+static bool source_is_unchanged(huge_fixture *self)
+{
+	uint64_t i;
+
+	for (i = 0; i < HUGE; i += PAGE)
+		if (*(uint64_t *)(self->source.memory + i) != source_word(1, i))
+			return false;
+	return true;
+}
+
+/* Pages that show neither the source nor, where they were written, @scratch */
+static int wrong_pages(huge_fixture *self, int step, uint64_t scratch)
+{
+	uint64_t value;
+	int i, n = 0;
+
+	for (i = 0; i < PAGES; i++)
+		n += probe_read(self->map + BASE + i * PAGE, &value) ||
+		     value != (i % step ? source_word(1, i * PAGE) : scratch);
+	return n;
+}
+
+/* A write takes the scratch page, and the huge page apart, for this page only. */
+TEST_F(huge, readonly_with_scratch)
+{
+	int i, round;
+
+	ASSERT_EQ(0, window_set_hole(self->window.fd,
+				     VHOST_GRANT_HOLE_SCRATCH));
+	for (round = 0; round < 2; round++) {
+		ASSERT_EQ(0, grant(self, BASE, 0, HUGE, R));
+		if (round)
+			EXPECT_LE(1, faults_to_read(self, self->map + BASE, 0,
+						    HUGE));
+		for (i = 0; i < PAGES; i += 64)
+			EXPECT_EQ(0, probe_write(self->map + BASE + i * PAGE,
+						 666));
+		EXPECT_EQ(0, wrong_pages(self, 64, 666));
+		EXPECT_TRUE(source_is_unchanged(self));
+		ASSERT_EQ(0, space_unmap(self->space, self->window.id, BASE,
+					 HUGE));
+		ASSERT_EQ(0, grant(self, BASE, 0, HUGE, R));
+		EXPECT_LE(0, faults_to_read(self, self->map + BASE, 0, HUGE));
+		ASSERT_EQ(0, space_unmap_all(self->space, self->window.id));
+	}
+}
+
+/* What is not revoked stays as it was, and the policy takes it away. */
+TEST_F(huge, readonly_with_scratch_in_part)
+{
+	char *page = self->map + BASE + 64 * PAGE;
+	uint64_t value;
+
+	ASSERT_EQ(0, window_set_hole(self->window.fd,
+				     VHOST_GRANT_HOLE_SCRATCH));
+	ASSERT_EQ(0, grant(self, BASE, 0, HUGE, R));
+	ASSERT_LE(1, faults_to_read(self, self->map + BASE, 0, HUGE));
+	ASSERT_EQ(0, probe_write(page, 666));
+	ASSERT_EQ(0, space_unmap(self->space, self->window.id,
+				 BASE + 64 * PAGE, PAGE));
+	ASSERT_EQ(0, grant(self, BASE + 64 * PAGE, 64 * PAGE, PAGE, R));
+	EXPECT_LE(0, faults_to_read(self, self->map + BASE, 0, HUGE));
+	ASSERT_EQ(0, probe_write(page + PAGE, 667));
+	ASSERT_EQ(0, space_unmap(self->space, self->window.id, BASE, PAGE));
+	EXPECT_EQ(0, probe_read(page + PAGE, &value));
+	EXPECT_EQ(667, value);
+	ASSERT_EQ(0, grant(self, BASE, 0, PAGE, R));
+	ASSERT_EQ(0, window_set_hole(self->window.fd, VHOST_GRANT_HOLE_FAULT));
+	EXPECT_LE(0, faults_to_read(self, self->map + BASE, 0, HUGE));
+	EXPECT_EQ(SIGBUS, probe_write(page + PAGE, 668));
+	EXPECT_TRUE(source_is_unchanged(self));
+}
+
 /* One page goes: its neighbours stay, and it does not come back. */
 TEST_F(huge, revoke_one_page)
 {

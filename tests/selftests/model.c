@@ -414,11 +414,15 @@ struct m_owner {
 	uint64_t value[KINDS][SOURCE_PAGES];
 };
 
-/* What a peer has mapped of a window; nothing if @end is 0. */
+/*
+ * What a peer has mapped of a window; nothing if @end is 0. It has written to
+ * what is granted read-only where @scratch says so.
+ */
 struct m_map {
 	unsigned int start;
 	unsigned int end;
 	int prot;
+	bool scratch[PAGES];
 };
 
 static struct {
@@ -524,8 +528,20 @@ static unsigned int m_granted(const struct m_window *w)
 	return n;
 }
 
+/* Every page shows what is granted there again. */
+static void m_forget_scratch(unsigned int window, unsigned int start,
+			     unsigned int end)
+{
+	unsigned int i;
+
+	for (i = 0; i < PEERS; i++)
+		memset(&m.map[i][window].scratch[start], 0, end - start);
+	memset(&m.bound[window].scratch[start], 0, end - start);
+}
+
 static void m_revoke(struct m_window *w, unsigned int start, unsigned int end)
 {
+	m_forget_scratch(w - m.window, start, end);
 	for (; start < end; start++) {
 		w->revoked += w->page[start].access != 0;
 		w->page[start].access = 0;
@@ -552,16 +568,21 @@ static int m_map_entry(struct m_window *w, const struct entry *e)
 }
 
 /* What an access finds: 0, or how it is refused. Writes change the model. */
-static int m_access(struct m_window *w, unsigned int page, bool write,
-		    uint64_t *value)
+static int m_access(struct m_window *w, struct m_map *map, unsigned int page,
+		    bool write, uint64_t *value)
 {
 	const struct m_page *p = &w->page[page];
-	uint64_t *at = p->access ? m_value(w, page) : &w->scratch_value;
+	uint64_t *at;
 
 	if (!p->access && !w->scratch)
 		return -ENOENT;
-	if (p->access && write && !(p->access & VHOST_GRANT_WRITE))
-		return -EACCES;
+	if (p->access && write && !(p->access & VHOST_GRANT_WRITE)) {
+		if (!w->scratch)
+			return -EACCES;
+		map->scratch[page] = true;
+	}
+	at = p->access && !map->scratch[page] ? m_value(w, page) :
+						&w->scratch_value;
 	if (write)
 		*at = *value;
 	else
@@ -573,24 +594,31 @@ static int m_access(struct m_window *w, unsigned int page, bool write,
 static int m_peer_access(unsigned int peer, unsigned int window,
 			 unsigned int page, bool write, uint64_t *value)
 {
-	const struct m_map *map = &m.map[peer][window];
+	struct m_map *map = &m.map[peer][window];
 
 	if (page < map->start || page >= map->end ||
 	    !(map->prot & (write ? PROT_WRITE : PROT_READ)))
 		return SIGSEGV;
-	return m_access(&m.window[window], page, write, value) ? SIGBUS : 0;
+	return m_access(&m.window[window], map, page, write, value) ? SIGBUS : 0;
 }
 
 static int m_slot_access(unsigned int window, unsigned int page, bool write,
 			 uint64_t *value)
 {
-	const struct m_map *map = &m.bound[window];
+	struct m_map *map = &m.bound[window];
 
 	if (!map->end)
 		return -ENOTCONN;
 	if (page < map->start || page >= map->end)
 		return -ERANGE;
-	return m_access(&m.window[window], page, write, value);
+	return m_access(&m.window[window], map, page, write, value);
+}
+
+/* A binding keeps few pages, and may find what is granted when it looks anew. */
+static bool m_slot_forgot(const struct access *a, uint64_t seen)
+{
+	return m.bound[a->window].scratch[a->page] &&
+	       seen == *m_value(&m.window[a->window], a->page);
 }
 
 static void slots_access(const struct order *o, struct answer *answer)
@@ -628,7 +656,8 @@ static void compare_access(unsigned int peer, struct access *a,
 	       "peer %u %s page %u of window %u: %d expected, is %d", peer,
 	       a->write ? "writes" : "reads", a->page, a->window, a->ret,
 	       seen->ret);
-	expect(a->ret || a->write || seen->value == a->value,
+	expect(a->ret || a->write || seen->value == a->value ||
+	       (peer == PEERS && m_slot_forgot(a, seen->value)),
 	       "peer %u reads 0x%lx in page %u of window %u, not 0x%lx", peer,
 	       seen->value, a->page, a->window, a->value);
 }
@@ -890,6 +919,7 @@ static void peer_remap(unsigned int peer, unsigned int window)
 	struct m_map *map = &m.map[peer][window];
 	struct order o = { .op = PEER_MMAP, .window = window };
 
+	*map = (struct m_map){};
 	random_part(map);
 	map->prot = prots[random_below(5)];
 	say("peer %u mmap %u [%u, %u) %d", peer, window, map->start, map->end,
@@ -1045,6 +1075,8 @@ static void step_set_hole(unsigned int window)
 	struct m_window *w = &m.window[window];
 
 	w->scratch = one_in(2);
+	if (!w->scratch)
+		m_forget_scratch(window, 0, PAGES);
 	say("SET_HOLE %u %u", window, w->scratch);
 	heat(window, 0, PAGES);
 	expect_ret("SET_HOLE", 0,

@@ -57,7 +57,8 @@
  *    file that is not open for reading; a hole of a hugetlb file that is not
  *    open for writing; an executable mmap of a window
  *  - EPERM: RW asked for a file sealed against writing; an executable mmap of a
- *    window, if the kernel refuses it for all files without a file system
+ *    window, if the kernel refuses it for all files without a file system;
+ *    another hole policy than one that is final
  *  - EBADF: @fd of a map entry is not an open file
  *  - ENODEV: @fd of a map entry is not a memfd, tmpfs or hugetlbfs file; mmap
  *    of a window that is for KVM only
@@ -328,12 +329,14 @@ struct vhost_grant_destroy_window {
  * @out_grants: table entries now, see @out_max_grants
  * @out_pages_granted: pages that are granted now
  * @out_pages_pinned: pages that are pinned and charged to the owner now
- * @out_pages_mapped: pages that peers were given access to, ever
+ * @out_pages_mapped: pages that peers were given access to, ever, or to the
+ *	scratch page for a write
  * @out_pages_revoked: pages that were revoked, ever
  * @out_faults: accesses of peers to granted pages that had to be resolved
  * @out_violations_hole: refused accesses, or accesses to the scratch page that
  *	had to be resolved, where nothing was granted
- * @out_violations_readonly: refused writes to read-only grants
+ * @out_violations_readonly: writes to read-only grants that were refused, or
+ *	had to be resolved to the scratch page
  *
  * Any process that holds the space may ask.
  *
@@ -397,15 +400,23 @@ struct vhost_grant_event {
 };
 
 /**
- * enum vhost_grant_hole - What a peer finds where nothing is granted
+ * enum vhost_grant_hole - What a peer finds where nothing is granted, and where
+ *	it writes to what is granted read-only
  * @VHOST_GRANT_HOLE_FAULT: SIGBUS for a process, EFAULT for a system call, an
  *	exit of KVM_RUN for a guest
  * @VHOST_GRANT_HOLE_SCRATCH: one page of memory, private to this window, zero
- *	at first, the same page in every hole and for every peer of the window
+ *	at first, the same page in every hole and for every peer of the window.
+ *	It also takes writes to read-only grants, so that nothing a peer does in
+ *	the window is refused. After such a write, reads through the same mapping
+ *	or by the same guest may find the scratch page there, too, until the
+ *	page is revoked or the policy changes
+ * @VHOST_GRANT_HOLE_SCRATCH_FINAL: the same, for ever: a peer that depends on
+ *	it need not trust the owner and the other peers not to change it
  */
 enum vhost_grant_hole {
 	VHOST_GRANT_HOLE_FAULT		= 0,
 	VHOST_GRANT_HOLE_SCRATCH	= 1,
+	VHOST_GRANT_HOLE_SCRATCH_FINAL	= 2,
 };
 
 /**
@@ -439,7 +450,8 @@ struct vhost_grant_window_info {
  * Holds for the whole window and every peer of it, from the return of the call
  * on. Does not change what is granted.
  *
- * Return: 0 or -1 with errno set to EINVAL, E2BIG, EFAULT or ENOMEM.
+ * Return: 0 or -1 with errno set to EINVAL, E2BIG, EFAULT, ENOMEM or EPERM (the
+ * policy is final and another one).
  */
 struct vhost_grant_window_set_hole {
 	__u32 size;

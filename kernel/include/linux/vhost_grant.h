@@ -55,11 +55,11 @@ struct vhost_grant_binding {
 
 /**
  * struct vhost_grant_page - A page that a window grants
- * @page: the page at the index that was asked for
+ * @page: the page at the index that was asked for, or the scratch page
  * @order: largest power of two of pages, aligned in window and memory, that is
  *	granted as one around @page with the same access, but not more than
  *	it was before the call: the largest that the caller can use
- * @writable: whether it is granted for writing
+ * @writable: whether it may be written
  */
 struct vhost_grant_page {
 	struct page *page;
@@ -81,7 +81,11 @@ struct vhost_grant_page {
  *	for a hole, -EACCES for a write to a read-only grant, -ERANGE. What is
  *	refused is a violation, of which the owner is told, unless @access is 0:
  *	nobody has tried anything, the caller prepares. The reference keeps the
- *	page from being reused, it does not keep it granted. May sleep
+ *	page from being reused, it does not keep it granted. May sleep.
+ *	A window may show its scratch page instead of refusing. Then a lookup can
+ *	find another page than an earlier one without an invalidate in between:
+ *	for a write after a read, and because holes come, and go, before the
+ *	binding is told. Whoever installs it has to replace what is there
  */
 struct vhost_grant_kvm_ops {
 	struct vhost_grant_window *(*window_from_file)(struct file *file,

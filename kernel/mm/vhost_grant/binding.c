@@ -118,6 +118,12 @@ static void vg_give_granted(struct vhost_grant_window *w, const struct vg_found 
 	atomic64_inc(&w->faults);
 }
 
+static int vg_give_scratch(struct page *scratch, struct vhost_grant_page *page)
+{
+	*page = (struct vhost_grant_page) { .page = scratch, .writable = true };
+	return 0;
+}
+
 static int vg_give_hole(struct vhost_grant_window *w, pgoff_t index, u32 access,
 			struct vhost_grant_page *page)
 {
@@ -125,10 +131,16 @@ static int vg_give_hole(struct vhost_grant_window *w, pgoff_t index, u32 access,
 
 	if (access)
 		vg_event_violation(w, index, access, false);
-	if (!scratch)
-		return -ENOENT;
-	*page = (struct vhost_grant_page) { .page = scratch, .writable = true };
-	return 0;
+	return scratch ? vg_give_scratch(scratch, page) : -ENOENT;
+}
+
+static int vg_give_readonly(struct vhost_grant_window *w, pgoff_t index, u32 access,
+			    const struct vg_found *f, struct vhost_grant_page *page)
+{
+	struct page *scratch = vg_hole_page_for(w, f);
+
+	vg_event_violation(w, index, access, true);
+	return scratch ? vg_give_scratch(scratch, page) : -EACCES;
 }
 
 static int vg_give_page(struct vhost_grant_window *w, pgoff_t index, u32 access,
@@ -138,10 +150,8 @@ static int vg_give_page(struct vhost_grant_window *w, pgoff_t index, u32 access,
 
 	if (!vg_table_lookup(w, index, &f))
 		return vg_give_hole(w, index, access, page);
-	if ((access & VHOST_GRANT_WRITE) && !f.writable) {
-		vg_event_violation(w, index, access, true);
-		return -EACCES;
-	}
+	if ((access & VHOST_GRANT_WRITE) && !f.writable)
+		return vg_give_readonly(w, index, access, &f, page);
 	vg_give_granted(w, &f, page);
 	return 0;
 }

@@ -92,17 +92,21 @@ static vm_fault_t vg_fault_hole(struct vhost_grant_window *w, struct vm_fault *v
 }
 
 /*
- * A write to a read-only grant maps it read-only: the retry then ends in
- * pfn_mkwrite, and KVM, which does not retry, always finds a page table entry
- * to tell it why. The user's own access is counted there, KVM's here.
+ * A write to a read-only grant, if the scratch page does not take it, maps it
+ * read-only: the retry then ends in pfn_mkwrite, and KVM, which does not retry,
+ * always finds a page table entry to tell it why. The user's own access is
+ * counted there, KVM's here.
  */
 static vm_fault_t vg_fault_granted(struct vhost_grant_window *w, struct vm_fault *vmf,
 				   const struct vg_found *f)
 {
-	bool refused = (vmf->flags & FAULT_FLAG_WRITE) && !f->writable;
+	bool readonly = (vmf->flags & FAULT_FLAG_WRITE) && !f->writable;
+	struct page *scratch = readonly ? vg_hole_page_for(w, f) : NULL;
 
-	if (refused && !(vmf->flags & FAULT_FLAG_USER))
+	if (scratch || (readonly && !(vmf->flags & FAULT_FLAG_USER)))
 		vg_event_violation(w, vmf->pgoff, VHOST_GRANT_WRITE, true);
+	if (scratch)
+		return vg_insert(vmf, scratch, true);
 	atomic64_inc(&w->faults);
 	return vg_insert_granted(w, vmf, f);
 }
@@ -143,15 +147,27 @@ static vm_fault_t vg_fault(struct vm_fault *vmf)
 	return ret;
 }
 
+static vm_fault_t vg_mkwrite_scratch(struct vm_fault *vmf, struct page *scratch)
+{
+	vg_compat_zap_page(vmf);
+	return vg_insert(vmf, scratch, true);
+}
+
 /* A hole here is a revoke on its way: let the access find out. */
 static vm_fault_t vg_mkwrite_hole(struct vhost_grant_window *w, struct vm_fault *vmf)
 {
 	struct page *scratch = vg_hole_page(w);
 
-	if (!scratch)
-		return VM_FAULT_NOPAGE;
-	vg_compat_zap_page(vmf);
-	return vg_insert(vmf, scratch, true);
+	return scratch ? vg_mkwrite_scratch(vmf, scratch) : VM_FAULT_NOPAGE;
+}
+
+static vm_fault_t vg_mkwrite_readonly(struct vhost_grant_window *w, struct vm_fault *vmf,
+				      const struct vg_found *f)
+{
+	struct page *scratch = vg_hole_page_for(w, f);
+
+	vg_event_violation(w, vmf->pgoff, VHOST_GRANT_WRITE, true);
+	return scratch ? vg_mkwrite_scratch(vmf, scratch) : VM_FAULT_SIGBUS;
 }
 
 /*
@@ -162,10 +178,8 @@ static vm_fault_t vg_mkwrite_hole(struct vhost_grant_window *w, struct vm_fault 
 static vm_fault_t vg_mkwrite_granted(struct vhost_grant_window *w, struct vm_fault *vmf,
 				     const struct vg_found *f)
 {
-	if (!f->writable) {
-		vg_event_violation(w, vmf->pgoff, VHOST_GRANT_WRITE, true);
-		return VM_FAULT_SIGBUS;
-	}
+	if (!f->writable)
+		return vg_mkwrite_readonly(w, vmf, f);
 	vg_compat_zap_page(vmf);
 	return vg_insert_granted(w, vmf, f);
 }

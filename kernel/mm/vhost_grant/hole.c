@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a peer finds where nothing is granted.
+ * What a peer finds where nothing is granted, or not what it tries.
  */
 #include <linux/gfp.h>
 
@@ -10,10 +10,23 @@
 struct page *vg_hole_page(struct vhost_grant_window *w)
 {
 	lockdep_assert_held(&w->table_lock);
-	if (w->hole != VHOST_GRANT_HOLE_SCRATCH)
+	if (w->hole == VHOST_GRANT_HOLE_FAULT)
 		return NULL;
 	WRITE_ONCE(w->scratch_used, true);
 	return w->scratch;
+}
+
+/*
+ * The page for a write to what is granted read-only, or NULL if that is refused.
+ * The grant counts as touched, so that its revoke takes this page away, too.
+ */
+struct page *vg_hole_page_for(struct vhost_grant_window *w, const struct vg_found *f)
+{
+	struct page *scratch = vg_hole_page(w);
+
+	if (scratch)
+		vg_touch(w, f);
+	return scratch;
 }
 
 static void vg_hole_change(struct vhost_grant_window *w, u32 hole, struct page *scratch)
@@ -52,7 +65,9 @@ static int vg_hole_set_locked(struct vhost_grant_window *w, u32 hole)
 	lockdep_assert_held(&w->hole_lock);
 	if (hole == w->hole)
 		return 0;
-	if (hole == VHOST_GRANT_HOLE_SCRATCH && !w->scratch) {
+	if (w->hole == VHOST_GRANT_HOLE_SCRATCH_FINAL)
+		return hole == VHOST_GRANT_HOLE_SCRATCH ? 0 : -EPERM;
+	if (hole != VHOST_GRANT_HOLE_FAULT && !w->scratch) {
 		scratch = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 		if (!scratch)
 			return -ENOMEM;
@@ -70,7 +85,7 @@ int vg_hole_set(void *window, struct vg_ucmd *ucmd)
 	struct vhost_grant_window *w = window;
 	int ret;
 
-	if (cmd->hole > VHOST_GRANT_HOLE_SCRATCH)
+	if (cmd->hole > VHOST_GRANT_HOLE_SCRATCH_FINAL)
 		return -EINVAL;
 	mutex_lock(&w->hole_lock);
 	ret = vg_hole_set_locked(w, cmd->hole);

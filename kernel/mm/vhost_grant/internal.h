@@ -227,7 +227,7 @@ struct vg_space {
  * @huge: huge entries by index
  * @hole_lock: serialises changes of @hole
  * @hole: policy
- * @scratch: the page of %VHOST_GRANT_HOLE_SCRATCH, once it was asked for
+ * @scratch: the page of %VHOST_GRANT_HOLE_SCRATCH and SCRATCH_FINAL, once it was asked for
  * @scratch_used: a peer was given access to @scratch
  * @bindings_lock: protects @bindings
  * @bindings: KVM memslots
@@ -408,6 +408,7 @@ int vg_hole_init(struct vhost_grant_window *w);
 void vg_hole_destroy(struct vhost_grant_window *w);
 int vg_hole_set(void *window, struct vg_ucmd *ucmd);
 struct page *vg_hole_page(struct vhost_grant_window *w);
+struct page *vg_hole_page_for(struct vhost_grant_window *w, const struct vg_found *f);
 
 /* binding.c */
 void vg_bindings_invalidate(struct vhost_grant_window *w,

@@ -93,7 +93,7 @@ static u32 vg_window_flags_now(struct vhost_grant_window *w)
 {
 	u32 flags = w->flags & ~VHOST_GRANT_WINDOW_HOLE_SCRATCH;
 
-	if (READ_ONCE(w->hole) == VHOST_GRANT_HOLE_SCRATCH)
+	if (READ_ONCE(w->hole) != VHOST_GRANT_HOLE_FAULT)
 		flags |= VHOST_GRANT_WINDOW_HOLE_SCRATCH;
 	return flags;
 }

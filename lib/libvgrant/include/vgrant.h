@@ -277,7 +277,8 @@ int vgrant_window_info(int fd, struct vhost_grant_window_info *info);
  * @fd: file descriptor of the window
  * @hole: of enum vhost_grant_hole
  *
- * Return: 0, -EBADF, -ENOTTY (not a window), -EINVAL or -ENOMEM.
+ * Return: 0, -EBADF, -ENOTTY (not a window), -EINVAL, -ENOMEM or -EPERM (the
+ * policy is final).
  */
 int vgrant_window_set_hole(int fd, uint32_t hole);
 

@@ -91,7 +91,8 @@ static const struct text peer_texts[] = {
 
 static const struct text hole_texts[] = {
 	{ ENOTTY, "the file is not a window: check the file descriptor, or what the owner sent" },
-	{ EINVAL, "unknown hole policy: use VHOST_GRANT_HOLE_FAULT or VHOST_GRANT_HOLE_SCRATCH" },
+	{ EINVAL, "unknown hole policy: use one of enum vhost_grant_hole that the kernel knows" },
+	{ EPERM, "the hole policy of this window is final: a peer depends on it" },
 	{ 0, NULL }
 };
 
