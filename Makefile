@@ -19,6 +19,8 @@ MODULES	= $(B)/kmod/$(KLANE)/vhost_grant.ko $(B)/kmod/$(KLANE)/vhost_grant_test.
 QEMU	= $(filter npt,$(LANE))
 # Programs of tests/qemu, or their directory for all of them
 QEMU_TESTS ?= qemu
+# The same of those with back-ends in a virtual machine
+PCI_TESTS ?= pci
 # None if there are no patches for the kernel of the lane: the machine's own KVM is used
 KVM	= $(shell ls $(B)/kvm/$(KLANE)/*.ko)
 BOOT	= $(LAB)/boot --lane $(LANE) $(addprefix --module ,$(MODULES) $(KVM))
@@ -33,9 +35,10 @@ endif
 SHELL := /bin/bash
 .NOTPARALLEL:
 .PHONY: help demo check check-native check-static check-lab check-ept check-next check-debug \
-	check-all check-mutants check-overlay check-qemu check-qemu-mutants bench module kvm qemu lib \
-	tools tests install install-module install-kvm overlay readme lab-shell debug-kernel clean \
-	distclean deps kernel source payload payload-qemu payload-demo payload-bench stage-%
+	check-all check-mutants check-overlay check-qemu check-qemu-mutants check-vhost-pci bench \
+	module kvm qemu lib tools tests install install-module install-kvm install-vfio overlay \
+	readme lab-shell debug-kernel clean distclean deps kernel source payload payload-qemu \
+	payload-vhost-pci payload-demo payload-bench stage-%
 
 help: ## this list
 	@echo "Targets (all but help, install and clean may download Debian packages):"
@@ -73,6 +76,11 @@ check-qemu: ## run the tests of QEMU as a front-end, with real back-ends
 	@$(MAKE) stage-qtest stage-qemu LANE=npt R=$(B)/results/$@
 	@$(LAB)/summary $(B)/results/$@/*.tap
 
+check-vhost-pci: ## run the tests of QEMU with back-ends in a virtual machine
+	@rm -rf $(B)/results/$@
+	@$(MAKE) stage-vhost-pci LANE=npt R=$(B)/results/$@
+	@$(LAB)/summary $(B)/results/$@/*.tap
+
 check-debug: debug-kernel ## run the tests on a kernel with KASAN, lockdep, kmemleak and fault injection
 	@rm -rf $(B)/results/check-debug
 	@$(MAKE) stage-lab LANE=debug R=$(B)/results/check-debug
@@ -100,6 +108,8 @@ check-overlay: source ## build kernels that the project was laid into, with it a
 
 check-all: ## what CI runs, and the checks that are named before
 	@.ci/run
+	@$(MAKE) check-qemu
+	@$(MAKE) check-vhost-pci
 	@$(MAKE) check-mutants
 	@$(MAKE) check-qemu-mutants
 	@$(MAKE) check-overlay
@@ -126,7 +136,7 @@ lib: deps ## build libvgrant
 	$(SAY) "Building libvgrant"
 	@$(MAKE) -C lib/libvgrant O=$(B)/libvgrant
 
-tools: deps ## build vgrantctl
+tools: deps ## build vgrantctl and vhost-pci-proxy
 	$(SAY) "Building the tools"
 	@$(MAKE) -C tools O=$(B)/tools
 
@@ -144,6 +154,12 @@ install-module: ## build the module for this machine's kernel and install it
 	@$(LAB)/kmod host $(B)/kmod
 	@install -D -m 644 $(B)/kmod/host/vhost_grant.ko \
 		$(DESTDIR)/lib/modules/$$(uname -r)/updates/vhost_grant.ko
+	@depmod -b $(DESTDIR)/
+
+install-vfio: ## build VFIO's driver of vhost-pci devices for this guest's kernel and install it
+	@$(LAB)/kmod guest $(B)/kmod
+	@install -D -m 644 $(B)/kmod/guest/vhost_vfio_pci.ko \
+		$(DESTDIR)/lib/modules/$$(uname -r)/updates/vhost_vfio_pci.ko
 	@depmod -b $(DESTDIR)/
 
 install-kvm: ## build KVM with native memslots for this machine's kernel and install it
@@ -205,6 +221,19 @@ payload-qemu: qemu
 		KSELFTEST_DIR=$(KSELFTEST_DIR) install
 	@cp $(LAB)/run-tests $(Q)/
 
+# The module is for the kernel of the guest, which is the lab machine's.
+VP := $(B)/payload/vhost-pci
+payload-vhost-pci: qemu module
+	@$(LAB)/dpdk
+	@rm -rf $(VP)
+	@$(LAB)/qemu-payload $(VP) $(B)/front-end/qemu-system-x86_64
+	@$(MAKE) -C tools O=$(B)/tools-static STATIC=1 $(B)/tools-static/vhost-pci-proxy
+	@$(MAKE) -C tests/qemu O=$(B)/tests/qemu DESTDIR=$(VP) PREFIX=/pci \
+		KSELFTEST_DIR=$(KSELFTEST_DIR) install-pci
+	@$(LAB)/back-end-payload $(VP) $(B)/kmod/$(KLANE)/vhost_vfio_pci.ko \
+		$(B)/tools-static/vhost-pci-proxy $(B)/tests/qemu/hostile_backend
+	@cp $(LAB)/run-tests $(VP)/
+
 # The last scenes have a guest of QEMU.
 payload-demo: $(if $(QEMU),qemu)
 	@rm -rf $(B)/payload/demo
@@ -213,6 +242,11 @@ ifneq ($(QEMU),)
 	@$(LAB)/qemu-payload $(B)/payload/demo $(B)/front-end/qemu-system-x86_64
 endif
 	@$(MAKE) -C tests/demo O=$(B)/tests/demo DESTDIR=$(B)/payload PREFIX=/demo install
+ifneq ($(QEMU),)
+	@$(MAKE) -C tools O=$(B)/tools-static STATIC=1 $(B)/tools-static/vhost-pci-proxy
+	@$(LAB)/back-end-payload $(B)/payload/demo $(B)/kmod/$(KLANE)/vhost_vfio_pci.ko \
+		$(B)/tools-static/vhost-pci-proxy $(B)/payload/demo/bin/hostile_backend
+endif
 
 # Linux guests are for machines that are not too slow for them. The libraries are
 # where the machines of the lab have them anyway.
@@ -229,7 +263,10 @@ ifneq ($(WITH_QEMU),)
 	@$(LAB)/fetch kernel
 	@$(LAB)/dpdk
 	@$(LAB)/qemu-payload $(BP) $(B)/front-end/qemu-system-x86_64 \
-		$(B)/bench/guest_read $(B)/bench/guest_send
+		$(B)/bench/guest_fill $(B)/bench/guest_read $(B)/bench/guest_send
+	@$(MAKE) -C tools O=$(B)/tools-static STATIC=1 $(B)/tools-static/vhost-pci-proxy
+	@$(LAB)/back-end-payload $(BP) $(B)/kmod/$(KLANE)/vhost_vfio_pci.ko \
+		$(B)/tools-static/vhost-pci-proxy
 endif
 	@$(MAKE) -C bench O=$(B)/bench QEMU=$(WITH_QEMU) DESTDIR=$(BP) PREFIX=/bench install
 
@@ -258,6 +295,11 @@ stage-qemu: module kvm payload-qemu
 	@$(LAB)/stage $(R)/qemu.tap "Testing QEMU with real back-ends on the $(LANE) machine" \
 		$(BOOT) --payload $(Q) --run './run-tests $(QEMU_TESTS)' \
 		--timeout 4200 --log $(R)/qemu.log
+
+stage-vhost-pci: module kvm payload-vhost-pci
+	@$(LAB)/stage $(R)/vhost-pci.tap "Testing QEMU with back-ends in a virtual machine on the $(LANE) machine" \
+		$(BOOT) --payload $(VP) --run './run-tests $(PCI_TESTS)' \
+		--timeout 4200 --log $(R)/vhost-pci.log
 
 stage-readme:
 	@$(LAB)/stage $(R)/readme.tap "Comparing README.md with the results" \

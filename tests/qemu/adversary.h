@@ -14,6 +14,7 @@
 #include "program.h"
 #include "reach.h"
 #include "stream.h"
+#include "vm.h"
 
 /**
  * struct adversary - A hostile back-end
@@ -24,6 +25,7 @@
  * @program: what it is
  * @stream: to and from it
  * @answer: to the last command, allocated
+ * @guest: that it runs in, or NULL
  * @nr: of @reached
  * @reached: by adversary_reach(), allocated
  */
@@ -35,6 +37,7 @@ struct adversary {
 	struct program program;
 	struct stream stream;
 	char *answer;
+	struct vm *guest;
 	size_t nr;
 	struct reached *reached;
 };
@@ -43,6 +46,12 @@ struct adversary {
 int adversary_init(struct adversary *adversary, unsigned int megabytes,
 		   const char *offer);
 int adversary_start(struct adversary *adversary);
+/*
+ * One that is started elsewhere and is commanded over the socket @control. If it is in
+ * a guest, that copies its results to @results.
+ */
+int adversary_join(struct adversary *adversary, const char *control,
+		   const char *results, struct vm *guest);
 /* As vm_bury() */
 void adversary_bury(const struct adversary *adversary, bool failed);
 

@@ -39,26 +39,30 @@ static int make_image(struct backend *disk, unsigned int megabytes)
 	return ret;
 }
 
-int disk_init(struct backend *disk, unsigned int megabytes, unsigned int queues)
+void disk_describe(struct program *program, const char *image,
+		   const char *socket, unsigned int queues)
 {
-	struct program *program = &disk->program;
-	int ret;
-
-	ret = init(disk, "qemu-storage-daemon", 1);
-	if (!ret)
-		ret = make_image(disk, megabytes);
-	if (ret)
-		return ret;
 	program_add(program, "--blockdev");
-	program_add(program, "driver=file,node-name=file,filename=%s",
-		    disk->image);
+	program_add(program, "driver=file,node-name=file,filename=%s", image);
 	program_add(program, "--blockdev");
 	program_add(program, "driver=raw,node-name=disk,file=file");
 	program_add(program, "--export");
 	program_add(program,
 		    "type=vhost-user-blk,id=export,node-name=disk,writable=on,num-queues=%u,addr.type=unix,addr.path=%s",
-		    queues, disk->sockets[0]);
-	return 0;
+		    queues, socket);
+}
+
+int disk_init(struct backend *disk, unsigned int megabytes, unsigned int queues)
+{
+	int ret;
+
+	ret = init(disk, "qemu-storage-daemon", 1);
+	if (!ret)
+		ret = make_image(disk, megabytes);
+	if (!ret)
+		disk_describe(&disk->program, disk->image, disk->sockets[0],
+			      queues);
+	return ret;
 }
 
 /* Its own namespace would need a root that is not an initramfs. */
@@ -81,51 +85,61 @@ int share_init(struct backend *share)
 	return 0;
 }
 
-static void add_driver(struct program *program, const char *name)
+static void add_driver(struct program *program, const char *root,
+		       const char *name)
 {
 	program_add(program, "-d");
-	program_add(program, "%s/lib/librte_%s.so.23", program_root(), name);
+	program_add(program, "%s/lib/librte_%s.so.23", root, name);
 }
 
-static void add_port(struct backend *net, unsigned int port, unsigned int queues,
-		     bool iotlb)
+static void add_port(struct program *program, const struct switch_config *config,
+		     unsigned int port)
 {
-	program_add(&net->program, "--vdev");
-	program_add(&net->program,
-		    "net_vhost%u,iface=%s,queues=%u,iommu-support=%d", port,
-		    net->sockets[port], queues, iotlb);
+	program_add(program, "--vdev");
+	program_add(program, "net_vhost%u,iface=%s,queues=%u,iommu-support=%d",
+		    port, config->sockets[port], config->queues, config->iotlb);
 }
 
 /* One thread waits for commands, one moves packets. */
-int switch_init(struct backend *net, unsigned int queues, bool iotlb)
+void switch_describe(struct program *program,
+		     const struct switch_config *config)
 {
-	struct program *program = &net->program;
 	unsigned int i;
-	int ret;
 
-	ret = init(net, "dpdk-testpmd", BACKEND_PORTS);
-	if (ret)
-		return ret;
-	add_driver(program, "mempool_ring");
-	add_driver(program, "net_vhost");
+	add_driver(program, config->root, "mempool_ring");
+	add_driver(program, config->root, "net_vhost");
 	program_add(program, "--no-huge");
 	program_add(program, "--no-pci");
 	program_add(program, "--no-telemetry");
 	program_add(program, "--no-shconf");
 	program_add(program, "-m");
 	program_add(program, "96");
-	program_add(program, "-l");
-	program_add(program, "0,1");
+	program_add(program, "--lcores");
+	program_add(program, "%s", config->lcores);
 	for (i = 0; i < BACKEND_PORTS; i++)
-		add_port(net, i, queues, iotlb);
+		add_port(program, config, i);
 	program_add(program, "--");
 	program_add(program, "--interactive");
 	program_add(program, "--forward-mode=io");
 	program_add(program, "--total-num-mbufs=16384");
-	program_add(program, "--rxq=%u", queues);
-	program_add(program, "--txq=%u", queues);
+	program_add(program, "--rxq=%u", config->queues);
+	program_add(program, "--txq=%u", config->queues);
 	program_add(program, "--no-flush-rx");
-	return 0;
+}
+
+int switch_init(struct backend *net, unsigned int queues, bool iotlb)
+{
+	const struct switch_config config = {
+		.root = program_root(), .lcores = "0,1",
+		.sockets = { net->sockets[0], net->sockets[1] },
+		.queues = queues, .iotlb = iotlb,
+	};
+	int ret;
+
+	ret = init(net, "dpdk-testpmd", BACKEND_PORTS);
+	if (!ret)
+		switch_describe(&net->program, &config);
+	return ret;
 }
 
 int backend_start(struct backend *backend)

@@ -27,6 +27,28 @@ struct backend {
 	char image[96];
 };
 
+/**
+ * struct switch_config - What kind of switch
+ * @root: directory of lib/, which its drivers are in
+ * @lcores: where its two threads run, as DPDK takes it
+ * @sockets: of its ports
+ * @queues: of each port
+ * @iotlb: it is told where memory is by the IOTLB
+ */
+struct switch_config {
+	const char *root;
+	const char *lcores;
+	const char *sockets[BACKEND_PORTS];
+	unsigned int queues;
+	bool iotlb;
+};
+
+/* Add the arguments of such programs, which may run anywhere. */
+void disk_describe(struct program *program, const char *image,
+		   const char *socket, unsigned int queues);
+void switch_describe(struct program *program,
+		     const struct switch_config *config);
+
 /* A new disk of zeros */
 int disk_init(struct backend *disk, unsigned int megabytes, unsigned int queues);
 /* A switch of two ports, which with @iotlb is told where memory is by the IOTLB */

@@ -4,8 +4,8 @@
  * whatever a back-end can try: to reach memory that it was not given, to keep
  * what it was given, and to harm the front-end by what it answers.
  *
- * It is one thread. Commands come line by line on the standard input; each is
- * answered with lines that end with one of "ok" or "error: ...".
+ * It is one thread. Commands come line by line; each is answered with lines that
+ * end with one of "ok" or "error: ...".
  */
 #ifndef HOSTILE_H
 #define HOSTILE_H
@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "vhost_user.h"
 
@@ -145,6 +146,22 @@ struct hostile {
 	uint32_t last;
 };
 
+/* hostile_command.c */
+struct command {
+	const char *name;
+	/* What is wrong, or NULL */
+	const char *(*run)(struct hostile *hostile, char **words);
+};
+
+/* A line, of which @more knows commands, too; false at the end of the input */
+bool command_obey(struct hostile *hostile, FILE *in, FILE *out,
+		  const struct command *more);
+uint64_t command_number(const char *word);
+/* The place of a name, or -1 */
+int command_index(const char *name, const char *const *names, size_t nr);
+/* A part of the answer */
+void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* hostile_wire.c: 0, or -errno; -EPIPE when the connection is over */
 struct vu_fds {
 	unsigned int nr;
@@ -210,8 +227,17 @@ long reach_range(struct hostile *hostile, const char *how,
 long reach_find(struct hostile *hostile, const char *text,
 		const struct reach_range *range, uint64_t *at);
 
+/*
+ * Fill a page that nothing is granted at, to know what holes look like if they do not
+ * fault: 0, or the signal
+ */
+int reach_scratch(struct hostile *hostile, uint64_t gpa);
+
 /* Run what may be refused: 0, or the signal. What it changes is static or its own. */
 int reach_try(void (*access)(void *argument), void *argument);
+
+/* hostile_touch.c: run instructions of all kinds on a page, and tell what came of it */
+void touch_page(void *page);
 
 /* hostile_keep.c */
 void keep_page(struct hostile *hostile, uint64_t gpa);

@@ -5,16 +5,9 @@
  *
  * A hostile back-end for vhost-user-blk; see hostile.h. --offer is the protocol
  * features to offer, "all" for every one there is. With --control it is commanded
- * over a socket that it has inherited. Commands:
+ * over a socket that it has inherited. Commands are those of hostile_command.c, and
  *
  *   state                    what has come of it so far
- *   regions, maps            the memory that was sent; odd ways to map it
- *   truncate                 shorten the files of the memory
- *   reach HOW FIRST LAST [N] try each page of a range, or one every N bytes; into
- *                            the file of results. HOW is cpu, quick, load, copy,
- *                            vm-access or pin
- *   find TEXT [FIRST LAST]   search what can be reached, all or a range
- *   keep ADDRESS, kept       keep a page in all ways; what each gives now
  *   hold, go                 serve nothing; serve
  *   trick REQUEST KIND [N]   spoil the next answer to a request
  *   ring KIND                spoil the next entry of a used ring
@@ -43,222 +36,124 @@
 /* All but the one that is about Xen, and in-band notifications, which are another way */
 #define GREEDY (0xfffffULL & ~(1 << 17) & ~(1 << 14) & ~(1 << 7) & ~(1 << 6))
 
-#define MAX_WORDS 5
-
 static struct hostile hostile = {
 	.front = -1, .channel = -1, .results = -1, .offer = HONEST,
 };
 
-static uint64_t number(const char *word)
-{
-	return word ? strtoull(word, NULL, 0) : 0;
-}
-
-static int index_of(const char *name, const char *const *names, size_t nr)
-{
-	size_t i;
-
-	for (i = 0; name && i < nr; i++)
-		if (!strcmp(name, names[i]))
-			return i;
-	return -1;
-}
-
-static unsigned int started_queues(void)
+static unsigned int started_queues(struct hostile *hostile)
 {
 	unsigned int i, started = 0;
 
 	for (i = 0; i < HOSTILE_QUEUES; i++)
-		started += hostile.queues[i].addressed;
+		started += hostile->queues[i].addressed;
 	return started;
 }
 
-static unsigned int waiting_requests(void)
+static unsigned int waiting_requests(struct hostile *hostile)
 {
 	unsigned int i, waiting = 0;
 
 	for (i = 0; i < HOSTILE_QUEUES; i++)
-		waiting += disk_waiting(&hostile, i);
+		waiting += disk_waiting(hostile, i);
 	return waiting;
 }
 
-static const char *do_state(char **words)
+static const char *do_state(struct hostile *hostile, char **words)
 {
 	(void)words;
-	printf("connected %d connections %u messages %lu last %u\n",
-	       hostile.front >= 0, hostile.connections, hostile.messages,
-	       hostile.last);
-	printf("features 0x%" PRIx64 " protocol 0x%" PRIx64 " channel %d\n",
-	       hostile.features, hostile.protocol, hostile.channel >= 0);
-	printf("regions %u started %u waiting %u served %lu refused %lu\n",
-	       hostile.nr_regions, started_queues(), waiting_requests(),
-	       hostile.served, hostile.refused);
+	tell("connected %d connections %u messages %lu last %u\n",
+	     hostile->front >= 0, hostile->connections, hostile->messages,
+	     hostile->last);
+	tell("features 0x%" PRIx64 " protocol 0x%" PRIx64 " channel %d\n",
+	     hostile->features, hostile->protocol, hostile->channel >= 0);
+	tell("regions %u started %u waiting %u served %lu refused %lu\n",
+	     hostile->nr_regions, started_queues(hostile),
+	     waiting_requests(hostile), hostile->served, hostile->refused);
 	return NULL;
 }
 
-static const char *do_regions(char **words)
-{
-	(void)words;
-	memory_tell(&hostile);
-	return NULL;
-}
-
-static const char *do_maps(char **words)
-{
-	(void)words;
-	memory_tell_maps(&hostile);
-	return NULL;
-}
-
-static const char *do_truncate(char **words)
-{
-	(void)words;
-	memory_truncate(&hostile);
-	return NULL;
-}
-
-static const char *do_reach(char **words)
-{
-	struct reach_range range = {
-		.first = number(words[2]) & -REACH_PAGE,
-		.last = number(words[3]),
-		.stride = REACH_PAGE,
-	};
-	long pages;
-
-	if (!words[3])
-		return "how, and which pages?";
-	if (words[4] && number(words[4]) >= REACH_PAGE)
-		range.stride = number(words[4]) & -REACH_PAGE;
-	if (hostile.results < 0)
-		return "there is no file for results";
-	if (ftruncate(hostile.results, 0) || lseek(hostile.results, 0, SEEK_SET))
-		return strerror(errno);
-	pages = reach_range(&hostile, words[1], &range);
-	if (pages < 0)
-		return "there is no such way";
-	printf("reached %ld\n", pages);
-	return NULL;
-}
-
-static const char *do_find(char **words)
-{
-	struct reach_range range = { .last = UINT64_MAX };
-	uint64_t at = 0;
-	long times;
-
-	if (!words[1])
-		return "what?";
-	if (words[2] && words[3]) {
-		range.first = number(words[2]) & -REACH_PAGE;
-		range.last = number(words[3]);
-	}
-	times = reach_find(&hostile, words[1], &range, &at);
-	printf("found %ld at 0x%" PRIx64 "\n", times, at);
-	return NULL;
-}
-
-static const char *do_keep(char **words)
-{
-	keep_page(&hostile, number(words[1]));
-	return NULL;
-}
-
-static const char *do_kept(char **words)
-{
-	(void)words;
-	keep_tell();
-	return NULL;
-}
-
-static void serve_all(void)
+static void serve_all(struct hostile *hostile)
 {
 	unsigned int i;
 
 	for (i = 0; i < HOSTILE_QUEUES; i++)
-		disk_serve(&hostile, i);
+		disk_serve(hostile, i);
 }
 
-static const char *do_hold(char **words)
+static const char *do_hold(struct hostile *hostile, char **words)
 {
 	(void)words;
-	hostile.held = true;
+	hostile->held = true;
 	return NULL;
 }
 
-static const char *do_go(char **words)
+static const char *do_go(struct hostile *hostile, char **words)
 {
 	(void)words;
-	hostile.held = false;
-	serve_all();
+	hostile->held = false;
+	serve_all(hostile);
 	return NULL;
 }
 
-static const char *do_trick(char **words)
+static const char *do_trick(struct hostile *hostile, char **words)
 {
 	static const char *const names[] = {
 		"none", "silent", "late", "half", "size", "flags", "request",
 		"value", "fds", "close",
 	};
-	int kind = index_of(words[2], names, sizeof(names) / sizeof(names[0]));
-	uint64_t request = number(words[1]);
+	int kind = command_index(words[2], names,
+				 sizeof(names) / sizeof(names[0]));
+	uint64_t request = command_number(words[1]);
 
 	if (request >= VU_REQUESTS || kind < 0)
 		return "there is no such request or trick";
-	hostile.tricks[request].trick = kind;
-	hostile.tricks[request].argument = number(words[3]);
+	hostile->tricks[request].trick = kind;
+	hostile->tricks[request].argument = command_number(words[3]);
 	return NULL;
 }
 
-static const char *do_ring(char **words)
+static const char *do_ring(struct hostile *hostile, char **words)
 {
 	static const char *const names[] = {
 		"honest", "jump", "id", "length", "twice",
 	};
-	int kind = index_of(words[1], names, sizeof(names) / sizeof(names[0]));
+	int kind = command_index(words[1], names,
+				 sizeof(names) / sizeof(names[0]));
 
 	if (kind < 0)
 		return "there is no such trick";
-	hostile.ring_trick = kind;
+	hostile->ring_trick = kind;
 	return NULL;
 }
 
-static const char *do_ask(char **words)
+static const char *do_ask(struct hostile *hostile, char **words)
 {
 	int fd = words[2] && words[3] ? open("/dev/zero", O_RDWR) : -1;
 	int ret;
 
-	ret = protocol_ask(&hostile, number(words[1]), number(words[2]), fd);
+	ret = protocol_ask(hostile, command_number(words[1]),
+			   command_number(words[2]), fd);
 	if (fd >= 0)
 		close(fd);
 	return ret ? strerror(-ret) : NULL;
 }
 
-static const char *do_disconnect(char **words)
+static const char *do_disconnect(struct hostile *hostile, char **words)
 {
 	(void)words;
-	protocol_end(&hostile);
+	protocol_end(hostile);
 	return NULL;
 }
 
-static const char *do_quit(char **words)
+static const char *do_quit(struct hostile *hostile, char **words)
 {
+	(void)hostile;
 	(void)words;
 	exit(0);
 }
 
-static const struct command {
-	const char *name;
-	const char *(*run)(char **words);
-} commands[] = {
+static const struct command commands[] = {
 	{ "state", do_state },
-	{ "regions", do_regions },
-	{ "maps", do_maps },
-	{ "truncate", do_truncate },
-	{ "reach", do_reach },
-	{ "find", do_find },
-	{ "keep", do_keep },
-	{ "kept", do_kept },
 	{ "hold", do_hold },
 	{ "go", do_go },
 	{ "trick", do_trick },
@@ -266,35 +161,13 @@ static const struct command {
 	{ "ask", do_ask },
 	{ "disconnect", do_disconnect },
 	{ "quit", do_quit },
+	{}
 };
 
-static const char *run(char **words)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (words[0] && !strcmp(words[0], commands[i].name))
-			return commands[i].run(words);
-	return "there is no such command";
-}
-
-/* An answer has its end in one write, so that a reader sees all of it or none. */
 static void obey(void)
 {
-	char *words[MAX_WORDS + 1] = {}, line[256], *rest = line;
-	const char *error;
-	int i;
-
-	if (!fgets(line, sizeof(line), stdin))
+	if (!command_obey(&hostile, stdin, stdout, commands))
 		exit(0);
-	for (i = 0; i < MAX_WORDS; i++)
-		words[i] = strtok_r(rest, "\n ", &rest);
-	error = run(words);
-	if (error)
-		printf("error: %s\n", error);
-	else
-		printf("ok\n");
-	fflush(stdout);
 }
 
 static void meet(void)
@@ -323,7 +196,7 @@ static void serve_front(void)
 	if (protocol_serve(&hostile))
 		protocol_end(&hostile);
 	else if (hostile.last == VU_SET_VRING_ENABLE && !hostile.held)
-		serve_all();
+		serve_all(&hostile);
 }
 
 static void wait_and_serve(void)
@@ -406,9 +279,9 @@ static void take_options(int argc, char **argv)
 			hostile.results = open_or_die(optarg, O_RDWR | O_CREAT);
 		else if (option == 'o')
 			hostile.offer = strcmp(optarg, "all") ?
-					number(optarg) : GREEDY;
+					command_number(optarg) : GREEDY;
 		else if (option == 'c')
-			use_control(number(optarg));
+			use_control(command_number(optarg));
 		else
 			exit(2);
 	}

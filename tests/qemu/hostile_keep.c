@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/io_uring.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -222,26 +221,26 @@ void keep_page(struct hostile *hostile, uint64_t gpa)
 	void *page = memory_at_gpa(hostile, gpa, REACH_PAGE);
 
 	if (!page) {
-		printf("keep nothing\n");
+		tell("keep nothing\n");
 		return;
 	}
 	let_go();
 	kept.page = page;
 	kept.child = start_child(page, &kept.child_socket);
-	printf("keep mapping %d\n", readable(page));
-	printf("keep second-mapping %d\n", map_again(hostile, gpa));
-	printf("keep child %d\n", ask_child());
-	printf("keep pipe %d\n", pin_in_pipe(page));
-	printf("keep ring %d\n", open_ring(&kept.ring, page));
+	tell("keep mapping %d\n", readable(page));
+	tell("keep second-mapping %d\n", map_again(hostile, gpa));
+	tell("keep child %d\n", ask_child());
+	tell("keep pipe %d\n", pin_in_pipe(page));
+	tell("keep ring %d\n", open_ring(&kept.ring, page));
 }
 
 void keep_tell(void)
 {
 	if (!kept.page)
 		return;
-	printf("kept mapping %d\n", readable(kept.page));
-	printf("kept second-mapping %d\n", readable(kept.second));
-	printf("kept child %d\n", ask_child());
-	printf("kept pipe %d\n", ask_pipe());
-	printf("kept ring %d\n", ask_ring());
+	tell("kept mapping %d\n", readable(kept.page));
+	tell("kept second-mapping %d\n", readable(kept.second));
+	tell("kept child %d\n", ask_child());
+	tell("kept pipe %d\n", ask_pipe());
+	tell("kept ring %d\n", ask_ring());
 }

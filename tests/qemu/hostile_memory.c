@@ -100,7 +100,7 @@ static void tell_file(int fd)
 	length = readlink(path, target, sizeof(target) - 1);
 	target[length < 0 ? 0 : length] = '\0';
 	fstat(fd, &stat);
-	printf(" file %s length 0x%" PRIx64 "\n", target, (uint64_t)stat.st_size);
+	tell(" file %s length 0x%" PRIx64 "\n", target, (uint64_t)stat.st_size);
 }
 
 void memory_tell(struct hostile *hostile)
@@ -110,10 +110,10 @@ void memory_tell(struct hostile *hostile)
 
 	for (i = 0; i < hostile->nr_regions; i++) {
 		region = &hostile->regions[i];
-		printf("region gpa 0x%" PRIx64 " size 0x%" PRIx64
-		       " user 0x%" PRIx64 " offset 0x%" PRIx64,
-		       region->wire.gpa, region->wire.size, region->wire.user,
-		       region->wire.mmap_offset);
+		tell("region gpa 0x%" PRIx64 " size 0x%" PRIx64
+		     " user 0x%" PRIx64 " offset 0x%" PRIx64,
+		     region->wire.gpa, region->wire.size, region->wire.user,
+		     region->wire.mmap_offset);
 		tell_file(region->fd);
 	}
 }
@@ -177,9 +177,9 @@ void memory_tell_maps(struct hostile *hostile)
 	for (i = 0; i < hostile->nr_regions; i++) {
 		region = &hostile->regions[i];
 		for (k = 0; k < sizeof(odd_maps) / sizeof(odd_maps[0]); k++)
-			printf("map %s %d\n", odd_maps[k].name,
-			       try_map(region, &odd_maps[k]));
-		printf("map over-half %d\n", try_map_over_half(region));
+			tell("map %s %d\n", odd_maps[k].name,
+			     try_map(region, &odd_maps[k]));
+		tell("map over-half %d\n", try_map_over_half(region));
 	}
 }
 
@@ -189,6 +189,6 @@ void memory_truncate(struct hostile *hostile)
 	unsigned int i;
 
 	for (i = 0; i < hostile->nr_regions; i++)
-		printf("truncate %d\n",
-		       ftruncate(hostile->regions[i].fd, 0) ? -errno : 0);
+		tell("truncate %d\n",
+		     ftruncate(hostile->regions[i].fd, 0) ? -errno : 0);
 }

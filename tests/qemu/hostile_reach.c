@@ -18,8 +18,9 @@
 /* Pages that the kernel cannot read, of which the CPU tries one */
 #define SAMPLE	61
 
-static sigjmp_buf landing;
-static volatile sig_atomic_t armed;
+/* Of the thread that tries: others may be in the process. */
+static __thread sigjmp_buf landing;
+static __thread volatile sig_atomic_t armed;
 
 /* Not ours: let the access happen again without a handler, and kill. */
 static void on_fault(int signal_number)
@@ -43,6 +44,7 @@ static void catch_faults(void)
 	if (caught)
 		return;
 	sigaction(SIGBUS, &action, NULL);
+	sigaction(SIGILL, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL);
 	caught = true;
 }
@@ -71,6 +73,13 @@ struct attempt {
 	struct reached found;
 };
 
+/* What holes look like, if they do not fault */
+static struct {
+	volatile uint64_t *page;
+	uint64_t word;
+	uint64_t sum;
+} scratch;
+
 static void load(void *argument)
 {
 	struct attempt *attempt = argument;
@@ -92,6 +101,32 @@ static void by_cpu(struct attempt *attempt)
 {
 	reach_try(load, attempt);
 	reach_try(store, attempt);
+}
+
+/*
+ * What is refused may land in the scratch page, which is then found here, too. The
+ * page is to be left as it was; nobody else may use it.
+ */
+static void change(void *argument)
+{
+	struct attempt *attempt = argument;
+	volatile uint64_t *word = attempt->page;
+	const uint64_t before = *word;
+
+	*word = ~before;
+	if (scratch.page && *scratch.page != scratch.word)
+		*scratch.page = scratch.word;
+	else if (*word == ~before)
+		attempt->found.access |= REACH_WRITE;
+	if (attempt->found.access & REACH_WRITE)
+		*word = before;
+}
+
+/* The CPU stores something else. Only while the front-end is stopped. */
+static void by_change(struct attempt *attempt)
+{
+	reach_try(load, attempt);
+	reach_try(change, attempt);
 }
 
 /* The CPU only loads, so that nothing is changed. */
@@ -163,6 +198,33 @@ static void by_pin(struct attempt *attempt)
 	}
 }
 
+static void fill(void *argument)
+{
+	volatile uint64_t *word = argument;
+	uint64_t value = scratch.word;
+	size_t i;
+
+	for (i = 0; i < REACH_PAGE / sizeof(*word); i++) {
+		word[i] = value;
+		value = value * 6364136223846793005 + 1442695040888963407;
+	}
+}
+
+int reach_scratch(struct hostile *hostile, uint64_t gpa)
+{
+	void *page = memory_at_gpa(hostile, gpa, REACH_PAGE);
+	int refusal;
+
+	scratch.page = NULL;
+	scratch.word = 0x9e3779b97f4a7c15 ^ gpa;
+	refusal = page ? reach_try(fill, page) : SIGSEGV;
+	if (refusal)
+		return refusal;
+	scratch.sum = reach_sum(page);
+	scratch.page = page;
+	return 0;
+}
+
 static const struct way {
 	const char *name;
 	void (*attempt)(struct attempt *attempt);
@@ -170,6 +232,7 @@ static const struct way {
 	{ "cpu", by_cpu },
 	{ "quick", quickly },
 	{ "load", by_load },
+	{ "change", by_change },
 	{ "copy", by_copy },
 	{ "vm-access", by_vm_access },
 	{ "pin", by_pin },
@@ -195,6 +258,8 @@ static bool try_page(struct hostile *hostile, const struct way *way,
 
 	way->attempt(&attempt);
 	if (!attempt.found.access)
+		return false;
+	if (scratch.page && attempt.found.sum == scratch.sum)
 		return false;
 	return write(hostile->results, &attempt.found, sizeof(attempt.found)) ==
 	       sizeof(attempt.found);

@@ -41,6 +41,7 @@ FIXTURE(isolation)
 FIXTURE_VARIANT(isolation)
 {
 	struct vm_config config;
+	struct service_config service;	/* if there is one */
 };
 
 #define WINDOW_VARIANT(name, mem, mmu)						\
@@ -52,10 +53,6 @@ FIXTURE_VARIANT(isolation)
 			.bypass = (mmu) == VM_NO_IOMMU ? NULL : "off",		\
 		},								\
 	}
-
-WINDOW_VARIANT(anon, VM_ANON, VM_NO_IOMMU);
-WINDOW_VARIANT(anon_intel_iommu, VM_ANON, VM_INTEL_IOMMU);
-WINDOW_VARIANT(anon_virtio_iommu, VM_ANON, VM_VIRTIO_IOMMU);
 
 FIXTURE_SETUP(isolation)
 {

@@ -55,6 +55,14 @@ void program_add(struct program *program, const char *format, ...)
 	va_end(args);
 }
 
+void program_drop(struct program *program, int argc)
+{
+	while (program->argc > argc) {
+		free(program->argv[--program->argc]);
+		program->argv[program->argc] = NULL;
+	}
+}
+
 static void become(struct program *program, int input, const int *fds,
 		   unsigned int keep)
 {
@@ -136,8 +144,7 @@ void program_kill(struct program *program)
 void program_free(struct program *program)
 {
 	program_kill(program);
-	while (program->argc)
-		free(program->argv[--program->argc]);
+	program_drop(program, 0);
 }
 
 static char *read_end(const char *path, long most)

@@ -43,6 +43,8 @@ void program_init(struct program *program, const char *directory,
 /* Adds an argument */
 void program_add(struct program *program, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* All arguments but the first @argc */
+void program_drop(struct program *program, int argc);
 
 /* With @keep descriptors of this process left open, which are listed in @fds */
 int program_start(struct program *program, const int *fds, unsigned int keep);

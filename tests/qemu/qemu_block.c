@@ -9,10 +9,9 @@
 #include "backend.h"
 #include "machine.h"
 #include "mark.h"
+#include "work.h"
 
 #define MEGABYTES	20
-/* The guest's file system ends where what is compared here begins. */
-#define FS_MEGABYTES	16
 
 FIXTURE(block)
 {
@@ -90,22 +89,13 @@ static bool host_sum(const struct backend *disk, char *sum, size_t size)
 
 	snprintf(command, sizeof(command),
 		 "dd if=%s bs=1M skip=%d 2>/dev/null | md5sum", disk->image,
-		 FS_MEGABYTES);
+		 WORK_FS_MEGABYTES);
 	pipe = popen(command, "re");
 	if (!pipe)
 		return false;
 	done = fgets(sum, size, pipe);
 	pclose(pipe);
 	return done;
-}
-
-static bool write_raw(struct vm *vm)
-{
-	return guest_ok(vm, "dd if=/dev/urandom of=/tmp/raw bs=1M count=%d",
-			MEGABYTES - FS_MEGABYTES) &&
-		guest_ok(vm, "dd if=/tmp/raw of=/dev/vda bs=1M seek=%d conv=fsync",
-			 FS_MEGABYTES) &&
-		guest_ok(vm, "md5sum </tmp/raw");
 }
 
 TEST_F_TIMEOUT(block, files_survive, 840)
@@ -115,16 +105,8 @@ TEST_F_TIMEOUT(block, files_survive, 840)
 
 	ASSERT_EQ(0, start(&self->disk, vm, &self->config,
 			   variant->queues ?: 1));
-	ASSERT_TRUE(guest_ok(vm, "mke2fs -F /dev/vda %d", FS_MEGABYTES << 10));
-	ASSERT_TRUE(guest_ok(vm, "mount -t ext2 /dev/vda /mnt"));
-	ASSERT_TRUE(guest_ok(vm, "for n in 1 2 3 4 5 6; do head -c 1001000 /dev/urandom >/tmp/$n; done"));
-	ASSERT_TRUE(guest_ok(vm, "cp /tmp/[1-6] /mnt && cd /tmp && md5sum [1-6] >sums"));
-	ASSERT_TRUE(guest_ok(vm, "umount /mnt && echo 3 >/proc/sys/vm/drop_caches"));
-	ASSERT_TRUE(guest_ok(vm, "mount -t ext2 /dev/vda /mnt"));
-	ASSERT_TRUE(guest_ok(vm, "cd /mnt && md5sum -c /tmp/sums"));
-	ASSERT_TRUE(guest_ok(vm, "umount /mnt"));
-
-	ASSERT_TRUE(write_raw(vm));
+	ASSERT_TRUE(work_with_files(vm));
+	ASSERT_TRUE(work_behind_files(vm, MEGABYTES - WORK_FS_MEGABYTES));
 	ASSERT_TRUE(host_sum(&self->disk, sum, sizeof(sum)));
 	EXPECT_STREQ(sum, vm->output);
 }

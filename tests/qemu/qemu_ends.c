@@ -5,6 +5,10 @@
  */
 #include "isolation.h"
 
+WINDOW_VARIANT(anon, VM_ANON, VM_NO_IOMMU);
+WINDOW_VARIANT(anon_intel_iommu, VM_ANON, VM_INTEL_IOMMU);
+WINDOW_VARIANT(anon_virtio_iommu, VM_ANON, VM_VIRTIO_IOMMU);
+
 /* What is sent, and what is agreed on, though the back-end offers everything */
 static void expect_little(struct __test_metadata *_metadata,
 			  FIXTURE_DATA(isolation) *self)

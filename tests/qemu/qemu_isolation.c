@@ -6,6 +6,10 @@
 #include "isolation.h"
 #include "proc.h"
 
+WINDOW_VARIANT(anon, VM_ANON, VM_NO_IOMMU);
+WINDOW_VARIANT(anon_intel_iommu, VM_ANON, VM_INTEL_IOMMU);
+WINDOW_VARIANT(anon_virtio_iommu, VM_ANON, VM_VIRTIO_IOMMU);
+
 #define MOMENTS		24
 
 /* Writes and reads until it is told to stop; fails if it reads something else. */

@@ -4,13 +4,13 @@
  * reach nothing while the device does not run, and afterwards all goes on with
  * the data that there was.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "kselftest_harness.h"
 #include "backend.h"
 #include "machine.h"
 #include "mark.h"
+#include "work.h"
 
 #define MEGABYTES	16
 #define PLUGGED		128
@@ -71,65 +71,22 @@ static int start(struct backend *disk, struct vm *vm,
 	return ret ?: vm_wait_boot(vm);
 }
 
-/* The state of the window is the device's. Stock QEMU has none to be wrong. */
-static bool is_active(struct vm *vm)
-{
-	return vm->config.sharing == VM_STOCK ||
-		vm_wait_window(vm, "disk0", true);
-}
-
-/* At once: nothing is left for later. */
-static bool is_revoked(struct vm *vm)
-{
-	struct vm_window window = { .active = true };
-
-	if (vm->config.sharing == VM_STOCK)
-		return true;
-	if (vm_query_window(vm, "disk0", &window) == -ENOENT)
-		return true;
-	if (window.active || window.grants || window.pages_granted ||
-	    window.pages_pinned)
-		printf("# window: active %d, %lu grants, %lu pages granted, %lu pinned\n",
-		       window.active, window.grants, window.pages_granted,
-		       window.pages_pinned);
-	return !window.active && !window.grants && !window.pages_granted &&
-		!window.pages_pinned;
-}
-
-static bool load_begin(struct vm *vm)
-{
-	return guest_ok(vm, "rm -f /tmp/rounds; await test -b /dev/vda") &&
-		guest_begin(vm, "load", "load /dev/vda");
-}
-
-/* Since now, so that they are of after what has happened */
-static bool load_goes_on(struct vm *vm)
-{
-	return guest_ok(vm, "rm -f /tmp/rounds; await test -e /tmp/rounds -o -e /tmp/load.status") &&
-		guest_ok(vm, "[ ! -e /tmp/load.status ] || { cat /tmp/load.out; exit 1; }");
-}
-
-static bool load_end(struct vm *vm)
-{
-	return guest_ok(vm, "touch /tmp/enough") && guest_end(vm, "load");
-}
-
 TEST_F_TIMEOUT(life, stop_and_cont, 840)
 {
 	struct vm *vm = &self->vm;
 	int i;
 
 	ASSERT_EQ(0, start(&self->disk, vm, &self->config));
-	ASSERT_TRUE(load_begin(vm));
+	ASSERT_TRUE(work_begin(vm));
 	for (i = 0; i < 5; i++) {
-		ASSERT_TRUE(load_goes_on(vm));
-		ASSERT_TRUE(is_active(vm));
+		ASSERT_TRUE(work_goes_on(vm));
+		ASSERT_TRUE(work_is_granted(vm));
 		ASSERT_EQ(0, vm_do(vm, "stop", NULL));
-		ASSERT_TRUE(is_revoked(vm));
+		ASSERT_TRUE(work_is_revoked(vm));
 		ASSERT_EQ(0, vm_do(vm, "cont", NULL));
 	}
-	ASSERT_TRUE(load_goes_on(vm));
-	ASSERT_TRUE(load_end(vm));
+	ASSERT_TRUE(work_goes_on(vm));
+	ASSERT_TRUE(work_end(vm));
 }
 
 /* Without asking the guest */
@@ -139,19 +96,19 @@ TEST_F_TIMEOUT(life, reset, 840)
 	json_t *event;
 
 	ASSERT_EQ(0, start(&self->disk, vm, &self->config));
-	ASSERT_TRUE(load_begin(vm));
-	ASSERT_TRUE(load_goes_on(vm));
+	ASSERT_TRUE(work_begin(vm));
+	ASSERT_TRUE(work_goes_on(vm));
 	ASSERT_EQ(0, vm_do(vm, "system_reset", NULL));
 	event = vm_wait_event(vm, "RESET");
 	ASSERT_NE(NULL, event);
 	json_decref(event);
-	ASSERT_TRUE(is_revoked(vm));
+	ASSERT_TRUE(work_is_revoked(vm));
 
 	ASSERT_EQ(0, vm_wait_boot(vm));
-	ASSERT_TRUE(load_begin(vm));
-	ASSERT_TRUE(load_goes_on(vm));
-	ASSERT_TRUE(is_active(vm));
-	ASSERT_TRUE(load_end(vm));
+	ASSERT_TRUE(work_begin(vm));
+	ASSERT_TRUE(work_goes_on(vm));
+	ASSERT_TRUE(work_is_granted(vm));
+	ASSERT_TRUE(work_end(vm));
 }
 
 TEST_F_TIMEOUT(life, unbind_and_bind, 840)
@@ -159,19 +116,19 @@ TEST_F_TIMEOUT(life, unbind_and_bind, 840)
 	struct vm *vm = &self->vm;
 
 	ASSERT_EQ(0, start(&self->disk, vm, &self->config));
-	ASSERT_TRUE(load_begin(vm));
-	ASSERT_TRUE(load_goes_on(vm));
+	ASSERT_TRUE(work_begin(vm));
+	ASSERT_TRUE(work_goes_on(vm));
 	ASSERT_TRUE(guest_ok(vm, "basename $(readlink -f /sys/block/vda/device) >/tmp/name"));
 	ASSERT_TRUE(guest_ok(vm, "cat /tmp/name >/sys/bus/virtio/drivers/virtio_blk/unbind"));
-	ASSERT_TRUE(is_revoked(vm));
+	ASSERT_TRUE(work_is_revoked(vm));
 	/* The disk is gone, so this is an error. */
 	ASSERT_TRUE(guest_ok(vm, "await test -e /tmp/load.status"));
 
 	ASSERT_TRUE(guest_ok(vm, "cat /tmp/name >/sys/bus/virtio/drivers/virtio_blk/bind"));
-	ASSERT_TRUE(load_begin(vm));
-	ASSERT_TRUE(load_goes_on(vm));
-	ASSERT_TRUE(is_active(vm));
-	ASSERT_TRUE(load_end(vm));
+	ASSERT_TRUE(work_begin(vm));
+	ASSERT_TRUE(work_goes_on(vm));
+	ASSERT_TRUE(work_is_granted(vm));
+	ASSERT_TRUE(work_end(vm));
 }
 
 TEST_F_TIMEOUT(life, pull_and_plug, 840)
@@ -179,17 +136,17 @@ TEST_F_TIMEOUT(life, pull_and_plug, 840)
 	struct vm *vm = &self->vm;
 
 	ASSERT_EQ(0, start(&self->disk, vm, &self->config));
-	ASSERT_TRUE(load_begin(vm));
-	ASSERT_TRUE(load_goes_on(vm));
+	ASSERT_TRUE(work_begin(vm));
+	ASSERT_TRUE(work_goes_on(vm));
 	ASSERT_EQ(0, vm_pull(vm, "disk0"));
-	ASSERT_TRUE(is_revoked(vm));
+	ASSERT_TRUE(work_is_revoked(vm));
 	ASSERT_TRUE(guest_ok(vm, "await test -e /tmp/load.status"));
 
 	ASSERT_EQ(0, vm_plug_disk(vm, 0, 1));
-	ASSERT_TRUE(load_begin(vm));
-	ASSERT_TRUE(load_goes_on(vm));
-	ASSERT_TRUE(is_active(vm));
-	ASSERT_TRUE(load_end(vm));
+	ASSERT_TRUE(work_begin(vm));
+	ASSERT_TRUE(work_goes_on(vm));
+	ASSERT_TRUE(work_is_granted(vm));
+	ASSERT_TRUE(work_end(vm));
 }
 
 /* The guest notices nothing but a pause. */
@@ -199,18 +156,18 @@ TEST_F_TIMEOUT(life, backend_dies, 840)
 	int i;
 
 	ASSERT_EQ(0, start(&self->disk, vm, &self->config));
-	ASSERT_TRUE(load_begin(vm));
+	ASSERT_TRUE(work_begin(vm));
 	for (i = 0; i < 3; i++) {
-		ASSERT_TRUE(load_goes_on(vm));
+		ASSERT_TRUE(work_goes_on(vm));
 		backend_kill(&self->disk);
 		if (vm->config.sharing == VM_GRANT)
 			ASSERT_TRUE(vm_wait_window(vm, "disk0", false));
-		ASSERT_TRUE(is_revoked(vm));
+		ASSERT_TRUE(work_is_revoked(vm));
 		ASSERT_EQ(0, backend_start(&self->disk));
-		ASSERT_TRUE(is_active(vm));
+		ASSERT_TRUE(work_is_granted(vm));
 	}
-	ASSERT_TRUE(load_goes_on(vm));
-	ASSERT_TRUE(load_end(vm));
+	ASSERT_TRUE(work_goes_on(vm));
+	ASSERT_TRUE(work_end(vm));
 }
 
 static int plug_memory(struct vm *vm)
@@ -250,8 +207,8 @@ TEST_F_TIMEOUT(life, memory_is_plugged, 840)
 	ASSERT_EQ(0, start(&self->disk, vm, &self->config));
 	ASSERT_TRUE(guest_ok(vm, "memory"));
 	megabytes = atoi(vm->output);
-	ASSERT_TRUE(load_begin(vm));
-	ASSERT_TRUE(load_goes_on(vm));
+	ASSERT_TRUE(work_begin(vm));
+	ASSERT_TRUE(work_goes_on(vm));
 	vm_query_window(vm, "disk0", &before);
 	ASSERT_EQ(0, plug_memory(vm));
 	vm_query_window(vm, "disk0", &after);
@@ -261,9 +218,9 @@ TEST_F_TIMEOUT(life, memory_is_plugged, 840)
 		EXPECT_EQ(before.pages_granted + (PLUGGED << 8),
 			  after.pages_granted);
 	ASSERT_TRUE(memory_has_grown(vm, megabytes));
-	ASSERT_TRUE(load_goes_on(vm));
-	ASSERT_TRUE(load_goes_on(vm));
-	ASSERT_TRUE(load_end(vm));
+	ASSERT_TRUE(work_goes_on(vm));
+	ASSERT_TRUE(work_goes_on(vm));
+	ASSERT_TRUE(work_end(vm));
 }
 
 TEST_HARNESS_MAIN

@@ -3,14 +3,11 @@
  * Two network cards of one guest, which testpmd of DPDK connects: what goes out
  * of one comes in at the other, unchanged, both ways.
  */
-#include <stdlib.h>
-
 #include "kselftest_harness.h"
 #include "backend.h"
 #include "machine.h"
 #include "mark.h"
-
-#define KILOBYTES	1000
+#include "work.h"
 
 FIXTURE(net)
 {
@@ -86,50 +83,12 @@ static int start(struct backend *net, struct vm *vm,
 	return ret ?: switch_on(net);
 }
 
-/* The cards as two machines would have them */
-static bool separate(struct vm *vm)
-{
-	return guest_ok(vm, "separate eth1") &&
-		guest_ok(vm, "ip addr add 10.0.0.1/24 dev eth0") &&
-		guest_ok(vm, "ip link set eth0 up") &&
-		guest_ok(vm, "other ip addr add 10.0.0.2/24 dev eth1") &&
-		guest_ok(vm, "other ip link set eth1 up");
-}
-
-/* Sends a file to a listener that makes its checksum. */
-static bool transfer(struct vm *vm, const char *from, const char *to,
-		     const char *address)
-{
-	return guest_ok(vm, "dd if=/dev/urandom of=/tmp/data bs=1k count=%d",
-			KILOBYTES) &&
-		guest_begin(vm, "listen",
-			    "%s nc -l -p 7000 -e sh -c 'md5sum >/tmp/sum'", to) &&
-		guest_ok(vm, "await sh -c '%s netstat -ltn | grep -q :7000'", to) &&
-		guest_ok(vm, "%s nc %s 7000 </tmp/data", from, address) &&
-		guest_end(vm, "listen") &&
-		guest_ok(vm, "md5sum </tmp/data; cat /tmp/sum; md5sum </tmp/data | cmp - /tmp/sum");
-}
-
 TEST_F_TIMEOUT(net, both_ways, 840)
 {
 	struct vm *vm = &self->vm;
 
 	ASSERT_EQ(0, start(&self->net, vm, &self->config, variant->queues ?: 1));
-	ASSERT_TRUE(separate(vm));
-	ASSERT_TRUE(guest_ok(vm, "ping -c 3 -W 30 10.0.0.2"));
-	ASSERT_TRUE(guest_ok(vm, "other ping -c 3 -W 30 -s 1400 10.0.0.1"));
-	ASSERT_TRUE(transfer(vm, "", "other", "10.0.0.2"));
-	ASSERT_TRUE(transfer(vm, "other", "", "10.0.0.1"));
-}
-
-/* How many interrupts the cards had from a queue, or -1 */
-static long interrupts(struct vm *vm, unsigned int queue)
-{
-	if (!guest_ok(vm,
-		      "awk '/virtio.*-input\\.%u$/ { n += $2 + $3 } END { print n + 0 }' /proc/interrupts",
-		      queue))
-		return -1;
-	return atol(vm->output);
+	ASSERT_TRUE(work_with_network(vm));
 }
 
 /* What is sent on a CPU comes in by the queue that is that CPU's. */
@@ -137,19 +96,13 @@ TEST_F_TIMEOUT(net, every_queue, 840)
 {
 	unsigned int queues = variant->queues, i;
 	struct vm *vm = &self->vm;
-	long before;
 
 	if (!queues)
 		SKIP(return, "of more than one queue");
 	ASSERT_EQ(0, start(&self->net, vm, &self->config, queues));
-	ASSERT_TRUE(separate(vm));
-	for (i = 0; i < queues; i++) {
-		before = interrupts(vm, i);
-		ASSERT_LE(0, before);
-		ASSERT_TRUE(guest_ok(vm, "taskset %x ping -c 3 -W 30 10.0.0.2",
-				     1 << i));
-		ASSERT_LT(before, interrupts(vm, i));
-	}
+	ASSERT_TRUE(work_separate(vm));
+	for (i = 0; i < queues; i++)
+		ASSERT_TRUE(work_with_queue(vm, i));
 }
 
 TEST_HARNESS_MAIN

@@ -6,7 +6,6 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 
 #include "kselftest_harness.h"
 #include "backend.h"
@@ -144,17 +143,6 @@ static void add_disk(struct vm *vm, const struct backend *disk,
 	       options);
 }
 
-/* It ends by itself, with an error. */
-static bool is_refused(struct vm *vm)
-{
-	int status;
-
-	if (vm_start(vm) == 0)
-		return false;
-	status = program_wait(&vm->qemu, PROGRAM_TIMEOUT_MS);
-	return status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 1;
-}
-
 TEST_F_TIMEOUT(refuse, options, 300)
 {
 	struct vm *vm = &self->vm;
@@ -165,7 +153,7 @@ TEST_F_TIMEOUT(refuse, options, 300)
 	if (variant->iommu)
 		vm_add(vm, "-device", "%s", variant->iommu);
 	add_disk(vm, &self->disk, variant->disk);
-	ASSERT_TRUE(is_refused(vm));
+	ASSERT_TRUE(vm_is_refused(vm));
 	EXPECT_TRUE(program_said(&vm->qemu, variant->says));
 	if (variant->hint)
 		EXPECT_TRUE(program_said(&vm->qemu, variant->hint));
@@ -214,7 +202,7 @@ TEST_F_TIMEOUT(device, is_missing, 300)
 	vm_add(vm, "-object", "%s", "vhost-grant,id=g0");
 	add_disk(vm, &self->disk, "");
 	ASSERT_EQ(0, hide_device());
-	ASSERT_TRUE(is_refused(vm));
+	ASSERT_TRUE(vm_is_refused(vm));
 	EXPECT_TRUE(program_said(&vm->qemu, "/dev/vhost_grant"));
 	EXPECT_TRUE(program_said(&vm->qemu,
 				 "Load the kernel module vhost_grant"));
@@ -229,7 +217,7 @@ TEST_F_TIMEOUT(device, is_not_allowed, 300)
 	vm->qemu.user = NOBODY;
 	vm_add(vm, "-object", "%s", "vhost-grant,id=g0");
 	add_disk(vm, &self->disk, "");
-	ASSERT_TRUE(is_refused(vm));
+	ASSERT_TRUE(vm_is_refused(vm));
 	EXPECT_TRUE(program_said(&vm->qemu, "Permission denied"));
 	EXPECT_TRUE(program_said(&vm->qemu, "Let this user open /dev/vhost_grant"));
 }

@@ -29,11 +29,7 @@ struct near_range {
 	uint64_t last;
 };
 
-/* What QEMU's human monitor prints, to be freed */
-static char *monitor(struct vm *vm, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static char *monitor(struct vm *vm, const char *format, ...)
+char *scene_monitor(struct vm *vm, const char *format, ...)
 {
 	char line[64], *text = NULL;
 	json_t *answer;
@@ -53,7 +49,7 @@ static char *monitor(struct vm *vm, const char *format, ...)
 /* Bits of a register in guest-physical memory */
 static uint64_t read_register(struct vm *vm, uint64_t address)
 {
-	char *text = monitor(vm, "xp /1gx 0x%" PRIx64, address);
+	char *text = scene_monitor(vm, "xp /1gx 0x%" PRIx64, address);
 	const char *value = text ? strstr(text, ": 0x") : NULL;
 	uint64_t bits = value ? strtoull(value + 2, NULL, 16) : 0;
 
@@ -65,7 +61,7 @@ static int look_at_memory(struct scene *scene)
 {
 	struct guest_memory *memory = &scene->memory;
 	struct guest_range *range;
-	char *text = monitor(&scene->vm, "info mtree -f");
+	char *text = scene_monitor(&scene->vm, "info mtree -f");
 	unsigned int i;
 	int ret;
 
@@ -75,7 +71,7 @@ static int look_at_memory(struct scene *scene)
 	scene->ram_end = 0;
 	for (i = 0; !ret && i < memory->nr; i++) {
 		range = &memory->ranges[i];
-		text = monitor(&scene->vm, "gpa2hva 0x%" PRIx64, range->gpa);
+		text = scene_monitor(&scene->vm, "gpa2hva 0x%" PRIx64, range->gpa);
 		range->hva = text ? guest_memory_hva(text) : 0;
 		free(text);
 		if (!range->hva)
@@ -127,32 +123,29 @@ static void add_trace(struct scene *scene)
 }
 
 static int start(struct scene *scene, const struct vm_config *config,
-		 const char *offer)
+		 const char *socket)
 {
 	struct vm *vm = &scene->vm;
 	int ret;
 
-	ret = adversary_init(&scene->adversary, 64, offer);
-	if (!ret)
-		ret = adversary_start(&scene->adversary);
-	if (!ret)
-		ret = vm_init(vm, config);
+	ret = vm_init(vm, config);
 	if (ret)
 		return ret;
-	vm_add_disk(vm, 0, scene->adversary.socket, 1);
+	vm_add_disk(vm, 0, socket, 1);
 	if (config->iommu == VM_VIRTIO_IOMMU)
 		add_trace(scene);
 	ret = vm_start(vm);
 	return ret ?: vm_wait_boot(vm);
 }
 
-int scene_open(struct scene *scene, const struct vm_config *config,
-	       const char *offer)
+/* With a back-end that listens at @socket */
+static int open_with(struct scene *scene, const struct vm_config *config,
+		     const char *socket)
 {
 	char address[32];
 	int ret;
 
-	ret = start(scene, config, offer);
+	ret = start(scene, config, socket);
 	if (!ret && config->iommu == VM_VIRTIO_IOMMU)
 		ret = virtio_log_open(&scene->log, scene->trace, 0);
 	if (!ret)
@@ -160,11 +153,72 @@ int scene_open(struct scene *scene, const struct vm_config *config,
 	return ret ?: look_at_memory(scene);
 }
 
+int scene_open(struct scene *scene, const struct vm_config *config,
+	       const char *offer)
+{
+	int ret;
+
+	ret = adversary_init(&scene->adversary, 64, offer);
+	if (!ret)
+		ret = adversary_start(&scene->adversary);
+	return ret ?: open_with(scene, config, scene->adversary.socket);
+}
+
+/* A program in the guest ends if nobody is at the other end of its port. */
+int scene_open_served(struct scene *scene, const struct vm_config *config,
+		      const struct service_config *kind)
+{
+	struct service *service = &scene->service;
+	int ret;
+
+	ret = service_init(service, kind);
+	if (!ret)
+		ret = vm_start(&service->vm);
+	if (!ret)
+		ret = adversary_join(&scene->adversary, service->control,
+				     service->results, &service->vm);
+	if (!ret)
+		ret = service_wait_boot(service);
+	return ret ?: open_with(scene, config, service->sockets[0]);
+}
+
+/* Only that QEMU inherits it. */
+static int start_infected(struct service *service)
+{
+	char library[128];
+	int ret;
+
+	snprintf(library, sizeof(library), "%s/lib/hostile_preload.so",
+		 program_root());
+	setenv("HOSTILE_CONTROL", service->control, 1);
+	setenv("HOSTILE_RESULTS", service->results, 1);
+	setenv("LD_PRELOAD", library, 1);
+	ret = service_start(service);
+	unsetenv("LD_PRELOAD");
+	return ret;
+}
+
+int scene_open_infected(struct scene *scene, const struct vm_config *config,
+			const struct service_config *kind)
+{
+	struct service *service = &scene->service;
+	int ret;
+
+	ret = service_init(service, kind);
+	if (!ret)
+		ret = start_infected(service);
+	if (!ret)
+		ret = adversary_join(&scene->adversary, service->control,
+				     service->results, NULL);
+	return ret ?: open_with(scene, config, service->sockets[0]);
+}
+
 void scene_bury(const struct scene *scene, bool failed)
 {
 	if (*scene->trace)
 		unlink(scene->trace);
 	vm_bury(&scene->vm, failed);
+	service_bury(&scene->service, failed);
 	adversary_bury(&scene->adversary, failed);
 }
 

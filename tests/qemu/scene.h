@@ -8,6 +8,7 @@
 
 #include "adversary.h"
 #include "oracle.h"
+#include "service.h"
 #include "vhost_user.h"
 #include "vm.h"
 
@@ -24,7 +25,8 @@
 /**
  * struct scene - The two, and what is known of the guest
  * @vm: the guest, with a disk
- * @adversary: the disk's back-end
+ * @adversary: the disk's back-end, or somebody else who has its memory
+ * @service: the virtual machine that the back-end is in, if it is in one
  * @memory: of the guest
  * @oracle: what the device may reach, from scene_judge()
  * @intel: with such an IOMMU
@@ -35,6 +37,7 @@
 struct scene {
 	struct vm vm;
 	struct adversary adversary;
+	struct service service;
 	struct guest_memory memory;
 	struct oracle oracle;
 	struct intel_iommu intel;
@@ -46,6 +49,12 @@ struct scene {
 /* Functions that can fail return a negative errno and have said why. */
 int scene_open(struct scene *scene, const struct vm_config *config,
 	       const char *offer);
+/* With a hostile back-end in a virtual machine */
+int scene_open_served(struct scene *scene, const struct vm_config *config,
+		      const struct service_config *service);
+/* With an honest one in a virtual machine whose QEMU is hostile, by a library */
+int scene_open_infected(struct scene *scene, const struct vm_config *config,
+			const struct service_config *service);
 /* As vm_bury() */
 void scene_bury(const struct scene *scene, bool failed);
 
@@ -67,5 +76,9 @@ long scene_reach_elsewhere(struct scene *scene, const char *how,
 			   unsigned int seed);
 /* Times that a text is found there; or a negative errno */
 long scene_find(struct scene *scene, const char *text);
+
+/* What QEMU's human monitor prints, to be freed; of either machine */
+char *scene_monitor(struct vm *vm, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif /* SCENE_H */

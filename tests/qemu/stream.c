@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "proc.h"
@@ -18,6 +19,22 @@ int stream_open(struct stream *stream, int *other)
 	*stream = (struct stream) { .fd = pair[0] };
 	*other = pair[1];
 	return 0;
+}
+
+int stream_connect(struct stream *stream, const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	*stream = (struct stream) { .fd = fd };
+	return connect(fd, (struct sockaddr *)&address, sizeof(address)) ?
+	       -errno : 0;
 }
 
 void stream_close(struct stream *stream)

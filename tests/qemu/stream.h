@@ -20,6 +20,8 @@ struct stream {
 
 /* Opens a pair of sockets, of which *@other is for the other end: 0 or -errno */
 int stream_open(struct stream *stream, int *other);
+/* Connects to a UNIX socket that somebody listens at: 0 or -errno */
+int stream_connect(struct stream *stream, const char *path);
 void stream_close(struct stream *stream);
 int stream_send(struct stream *stream, const char *text);
 

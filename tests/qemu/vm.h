@@ -50,6 +50,10 @@ enum vm_iommu {
  * @slots: for memory that is plugged in later, in all at most 4 GB
  * @window: size of the window as QEMU takes it, NULL for the default
  * @bypass: what the object is told of it, NULL for the default
+ * @iova_bits: of the addresses that a virtio-iommu gives out, 0 for 39
+ * @kvm_mapped: back-ends are virtual machines that map the window
+ * @packed: the network cards have packed rings
+ * @back_end: the guest is one that serves others, see service.h
  * @kernel_args: added to the guest's command line, or NULL
  */
 struct vm_config {
@@ -61,6 +65,10 @@ struct vm_config {
 	unsigned int slots;
 	const char *window;
 	const char *bypass;
+	unsigned int iova_bits;
+	bool kvm_mapped;
+	bool packed;
+	bool back_end;
 	const char *kernel_args;
 };
 
@@ -76,6 +84,8 @@ struct vm_config {
  * @output: of the guest's last command, allocated
  * @commands: that the guest was sent
  * @ports: for devices that can be pulled
+ * @lasting: arguments of @qemu that are good for more than one start, 0 before the
+ *	first
  */
 struct vm {
 	struct vm_config config;
@@ -88,6 +98,7 @@ struct vm {
 	char *output;
 	unsigned int commands;
 	unsigned int ports;
+	int lasting;
 };
 
 /* VM_STOCK if the environment has SHARING=stock, otherwise VM_GRANT */
@@ -118,8 +129,10 @@ int vm_plug_disk(struct vm *vm, unsigned int number, unsigned int queues);
 /* Pulls a device, until the guest has let go of it */
 int vm_pull(struct vm *vm, const char *device);
 
-/* Until QEMU takes commands */
+/* Until QEMU takes commands; once more after vm_kill(), or when it has ended */
 int vm_start(struct vm *vm);
+/* Starts it, and waits for it to end by itself, with an error */
+bool vm_is_refused(struct vm *vm);
 /* Until the guest takes commands, after a start or a reset */
 int vm_wait_boot(struct vm *vm);
 /* Ends QEMU at once */
