@@ -35,24 +35,25 @@ static void start(void)
 		  disk.program.pid);
 }
 
-static void guest_does(const char *tried, const char *done, const char *command)
+static void guest_does(struct vm *guest, const char *tried, const char *done,
+		       const char *command)
 {
-	const bool ok = guest_ok(&vm, "%s", command);
+	const bool ok = guest_ok(guest, "%s", command);
 
 	story_step(ok, tried, "%s", ok ? done : "it cannot");
 }
 
-/* What the guest reads again cannot be from its own cache. */
-static void guest_uses_files(void)
+/* What it reads again cannot be from its own cache. */
+void disk_is_used(struct vm *guest)
 {
-	guest_does("the guest makes a file system on the disk", "mounted",
+	guest_does(guest, "the guest makes a file system on the disk", "mounted",
 		   "mke2fs -F /dev/vda >/dev/null && mount -t ext2 /dev/vda /mnt");
-	guest_does("it writes files", "4 files of 1 MB",
+	guest_does(guest, "it writes files", "4 files of 1 MB",
 		   "cd /mnt && for n in 1 2 3 4; do head -c 1000000 /dev/urandom >$n || exit; done && md5sum [1-4] >/tmp/sums");
-	guest_does("it unmounts it, drops its caches, and mounts it again",
+	guest_does(guest, "it unmounts it, drops its caches, and mounts it again",
 		   "mounted",
 		   "umount /mnt && echo 3 >/proc/sys/vm/drop_caches && mount -t ext2 /dev/vda /mnt");
-	guest_does("it reads the files", "their checksums are the same",
+	guest_does(guest, "it reads the files", "their checksums are the same",
 		   "cd /mnt && md5sum -c /tmp/sums");
 }
 
@@ -77,7 +78,7 @@ static void nothing_is_granted(void)
 {
 	struct vm_window window = { };
 
-	guest_does("the guest unmounts it and gives up the disk",
+	guest_does(&vm, "the guest unmounts it and gives up the disk",
 		   "its driver is unbound",
 		   "umount /mnt && cd /sys/bus/virtio/drivers/virtio_blk && for d in virtio*; do echo $d >unbind || exit; done");
 	story_must(vm_query_window(&vm, "disk0", &window), "QEMU tells");
@@ -91,7 +92,7 @@ void scene_disk(void)
 {
 	story_scene("5. A guest of QEMU whose disk has a window, with an unmodified back-end");
 	start();
-	guest_uses_files();
+	disk_is_used(&vm);
 	little_is_granted();
 	nothing_is_granted();
 	vm_free(&vm);

@@ -17,6 +17,9 @@
 		"echo 3 >/proc/sys/vm/drop_caches && "				 \
 		"dd if=/dev/vda bs=64k count=32 2>/dev/null | cmp - /tmp/data"
 
+/* Neither the guest's RAM nor addresses that Linux gives to devices are there. */
+#define HOLE	(3UL << 30)
+
 static struct scene scene;
 
 static void disk_works(void)
@@ -27,14 +30,19 @@ static void disk_works(void)
 		   "it is %s", works ? "the same" : "something else");
 }
 
-/* Nothing is under way meanwhile, or the comparison would be with a moving target. */
+/*
+ * Nothing is under way meanwhile, or the comparison would be with a moving target. In
+ * a machine nothing is refused, and what may be written is what changes.
+ */
 static void back_end_reaches(bool window)
 {
+	const bool machine = scene.adversary.guest;
 	const size_t all = scene.vm.config.megabytes << 8;
 	struct verdict verdict;
 
 	story_must(scene_freeze(&scene), "everything stops for a moment");
-	story_must(scene_judge(&scene, "cpu", &verdict), "the back-end tries");
+	story_must(scene_judge(&scene, machine ? "change" : "cpu", &verdict),
+		   "the back-end tries");
 	story_must(scene_thaw(&scene), "everything goes on");
 	if (window)
 		story_step(verdict.same && !verdict.excess && !verdict.missing &&
@@ -65,13 +73,9 @@ static void guest_hides(void)
 	story_say("A program in the guest has a secret in its memory, \"%s\".", MARKER);
 }
 
-static void tell(const struct vm_config *config, bool window)
+/* The back-end tries while QEMU lives, and after. */
+static void back_end_attacks(bool window)
 {
-	memset(&scene, 0, sizeof(scene));
-	story_must(scene_open(&scene, config, "all"), "QEMU starts a guest");
-	story_say("QEMU is process %d; the guest has an IOMMU and a disk, which process %d",
-		  scene.vm.qemu.pid, scene.adversary.program.pid);
-	story_say("serves: over vhost-user, as a back-end.");
 	disk_works();
 	guest_hides();
 	back_end_reaches(window);
@@ -79,7 +83,38 @@ static void tell(const struct vm_config *config, bool window)
 	vm_kill(&scene.vm);
 	story_say("QEMU is killed. The back-end still has what it was given.");
 	back_end_searches(window, "the back-end searches once more");
+}
+
+static void scene_hostile(const struct vm_config *config, bool window)
+{
+	memset(&scene, 0, sizeof(scene));
+	story_must(scene_open(&scene, config, "all"), "QEMU starts a guest");
+	story_say("QEMU is process %d; the guest has an IOMMU and a disk, which process %d",
+		  scene.vm.qemu.pid, scene.adversary.program.pid);
+	story_say("serves: over vhost-user, as a back-end.");
+	back_end_attacks(window);
 	program_kill(&scene.adversary.program);
+	scene_bury(&scene, false);
+}
+
+static void scene_hostile_machine(const struct vm_config *config)
+{
+	static const struct service_config service = {
+		.kind = SERVICE_HOSTILE, .memory = "512G",
+	};
+
+	memset(&scene, 0, sizeof(scene));
+	story_must(scene_open_served(&scene, config, &service),
+		   "QEMU starts two guests");
+	story_say("The disk of the guest of process %d is served by root in the guest of process %d,",
+		  scene.vm.qemu.pid, scene.service.vm.qemu.pid);
+	story_say("who has mapped the memory of the vhost-pci device through VFIO.");
+	story_must(adversary_do(&scene.adversary, "scratch 0x%lx", HOLE),
+		   "the back-end learns what a hole looks like");
+	back_end_attacks(true);
+	story_step(guest_ok(&scene.service.vm, "true"),
+		   "does the machine that tried all that still work?", "it does");
+	service_kill(&scene.service);
 	scene_bury(&scene, false);
 }
 
@@ -94,8 +129,11 @@ int main(void)
 
 	scene_disk();
 	story_scene("6. A guest's disk whose back-end is hostile, with QEMU as it is");
-	tell(&stock, false);
+	scene_hostile(&stock, false);
 	story_scene("7. The same back-end, with a window: -device vhost-user-blk-pci,grant=g0");
-	tell(&granting, true);
+	scene_hostile(&granting, true);
+	scene_served();
+	story_scene("9. A hostile back-end in another virtual machine");
+	scene_hostile_machine(&granting);
 	return story_end();
 }
