@@ -55,7 +55,7 @@ void options_parse(struct options *o, int argc, char **argv);
  * struct series - Times of two things that are compared
  * @name: of the comparison
  * @what: in words
- * @aim: the ratio to stay below
+ * @aim: the ratio to stay below, 0 if there is none
  * @n: rounds done
  * @a: nanoseconds of the one
  * @b: nanoseconds of the other
@@ -82,9 +82,8 @@ void results_begin(const char *path);
 void results_end(void);
 void report(const struct series *s);
 void report_bytes(const char *name, double bytes, double aim, const char *what);
-/* How often something is done, with a window and without the project */
-void report_rate(const char *name, double window, double stock,
-		 const char *what);
+/* How often something is done by two that are compared */
+void report_rate(const char *name, double a, double b, const char *what);
 void report_skip(const char *name, const char *why);
 
 void random_seed(unsigned int seed);

@@ -1,59 +1,78 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Disks of qemu-storage-daemon */
-#define _GNU_SOURCE
-#include <err.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "qemu_pair.h"
 #include "vgrant_qemu_bench.h"
 
-#define MEGABYTES	64
 /* Of the same speed, 0.97 is the least that is aimed at */
 #define AIM		(1 / 0.97)
 
-/* Each of its blocks begins with its own place. */
-static void fill(const char *image)
+static int make(struct rival *rival, bool mapped)
 {
-	static uint64_t block[PAGE / sizeof(uint64_t)];
-	int fd = open(image, O_WRONLY | O_CLOEXEC);
+	const struct service_config config = {
+		.kind = SERVICE_DISK, .mapped = mapped, .memory = "512G",
+	};
 
-	for (; block[0] < (uint64_t)MEGABYTES << 20; block[0] += PAGE)
-		if (pwrite(fd, block, PAGE, (off_t)block[0]) != (ssize_t)PAGE)
-			err(1, "%s", image);
-	block[0] = 0;
-	close(fd);
+	return rival->served ? service_init(&rival->service, &config) :
+	       disk_init(&rival->backend, SERVICE_MEGABYTES, 1);
 }
+
+static void compare(struct pair *p, bool mapped, const struct contest *contests,
+		    unsigned int nr, const struct options *o)
+{
+	const struct vm_config config = { .kvm_mapped = mapped };
+	unsigned int i;
+
+	for (i = 0; i < RIVALS; i++)
+		pair_must(p, make(&p->rivals[i], mapped), "making a disk");
+	pair_begin(p, &config);
+	for (i = 0; i < RIVALS; i++)
+		vm_add_disk(&p->vm, i, pair_choose(p, i, 0), 1);
+	pair_boot(p);
+	for (i = 0; i < RIVALS; i++)
+		pair_must(p, !guest_ok(&p->vm, "guest_fill /dev/vd%c %d",
+				       'a' + (int)i, SERVICE_MEGABYTES),
+			  "filling a disk");
+	for (i = 0; i < nr; i++)
+		pair_compare(p, &contests[i], o);
+	pair_end(p);
+}
+
+#define RANDOM	{ "guest_read /dev/vda random 4096 8",			\
+		  "guest_read /dev/vdb random 4096 8" }
+#define SEQUENTIAL							\
+		{ "guest_read /dev/vda sequential 262144 4",		\
+		  "guest_read /dev/vdb sequential 262144 4" }
 
 void bench_disk(const struct options *o)
 {
 	static const struct contest contests[] = {
-		{
-			"qemu.disk.random.4k", "read", AIM, 200,
-			{ "guest_read /dev/vda random 4096 8",
-			  "guest_read /dev/vdb random 4096 8" },
-		}, {
-			"qemu.disk.sequential.256k", "read", AIM, 60,
-			{ "guest_read /dev/vda sequential 262144 4",
-			  "guest_read /dev/vdb sequential 262144 4" },
-		},
+		{ "qemu.disk.random.4k", "read", AIM, 200, RANDOM },
+		{ "qemu.disk.sequential.256k", "read", AIM, 60, SEQUENTIAL },
 	};
-	struct pair p = { };
-	enum rival who;
-	unsigned int i;
+	struct pair p = { .rivals = {
+		{ .name = "window", .sharing = VM_GRANT },
+		{ .name = "stock", .sharing = VM_STOCK },
+	} };
 
-	for (who = BY_WINDOW; who < RIVALS; who++) {
-		pair_must(&p, disk_init(&p.backends[who], MEGABYTES, 1),
-			  "making a disk");
-		fill(p.backends[who].image);
-	}
-	pair_begin(&p, VM_NO_IOMMU);
-	for (who = BY_WINDOW; who < RIVALS; who++) {
-		pair_choose(&p, who);
-		vm_add_disk(&p.vm, who, p.backends[who].sockets[0], 1);
-	}
-	pair_boot(&p);
-	for (i = 0; i < sizeof(contests) / sizeof(*contests); i++)
-		pair_compare(&p, &contests[i], o);
-	pair_end(&p);
+	compare(&p, false, contests, sizeof(contests) / sizeof(*contests), o);
+}
+
+void bench_disk_served(const struct options *o)
+{
+	static const struct contest native[] = {
+		{ "pci.disk.random.4k", "read", 0, 100, RANDOM },
+		{ "pci.disk.sequential.256k", "read", 0, 30, SEQUENTIAL },
+	}, mapped[] = {
+		{ "pci.disk.mapped.random.4k", "read", 0, 100, RANDOM },
+	};
+	struct pair p = { .rivals = {
+		{ .name = "in a VM, native", .served = true },
+		{ .name = "on the host" },
+	} }, q = { .rivals = {
+		{ .name = "in a VM, mapped", .served = true },
+		{ .name = "on the host" },
+	} };
+
+	compare(&p, false, native, sizeof(native) / sizeof(*native), o);
+	compare(&q, true, mapped, sizeof(mapped) / sizeof(*mapped), o);
 }

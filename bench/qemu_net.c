@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Network cards that testpmd of DPDK connects in pairs */
-#define _GNU_SOURCE
+#include <errno.h>
+
 #include "qemu_pair.h"
 #include "vgrant_qemu_bench.h"
 
@@ -13,15 +14,13 @@
 	{ "guest_send eth0 eth1 " #size " 64",				\
 	  "guest_send eth2 eth3 " #size " 64" }
 
-static void add_cards(struct pair *p, enum rival who)
+static void add_cards(struct pair *p, unsigned int who)
 {
-	const struct backend *net = &p->backends[who];
 	unsigned int i;
 
-	pair_choose(p, who);
-	for (i = 0; i < net->nr_sockets; i++)
-		vm_add_nic(&p->vm, who * BACKEND_PORTS + i, net->sockets[i],
-			   1);
+	for (i = 0; i < BACKEND_PORTS; i++)
+		vm_add_nic(&p->vm, who * BACKEND_PORTS + i,
+			   pair_choose(p, who, i), 1);
 }
 
 /* No packets but ours */
@@ -33,27 +32,43 @@ static void bring_up(struct pair *p)
 }
 
 /* Stock QEMU leaves an IOMMU to the back-end. */
-static void compare(enum vm_iommu iommu, const struct contest *contests,
-		    unsigned int nr, const struct options *o)
+static int make(struct rival *rival, const struct vm_config *config)
 {
-	struct pair p = { };
-	enum rival who;
+	const struct service_config service = {
+		.kind = SERVICE_SWITCH, .memory = "512G",
+		.mapped = config->kvm_mapped,
+	};
+
+	return rival->served ? service_init(&rival->service, &service) :
+	       switch_init(&rival->backend, 1,
+			   config->iommu && rival->sharing == VM_STOCK);
+}
+
+static int begin(struct rival *rival)
+{
+	if (rival->served)
+		return service_switch_on(&rival->service) ? 0 : -EIO;
+	return switch_on(&rival->backend);
+}
+
+static void compare(struct pair *p, const struct vm_config *config,
+		    const struct contest *contests, unsigned int nr,
+		    const struct options *o)
+{
 	unsigned int i;
 
-	for (who = BY_WINDOW; who < RIVALS; who++)
-		pair_must(&p, switch_init(&p.backends[who], 1,
-					  iommu && who == BY_STOCK),
-			  "making a switch");
-	pair_begin(&p, iommu);
-	for (who = BY_WINDOW; who < RIVALS; who++)
-		add_cards(&p, who);
-	pair_boot(&p);
-	for (who = BY_WINDOW; who < RIVALS; who++)
-		pair_must(&p, switch_on(&p.backends[who]), "starting a switch");
-	bring_up(&p);
+	for (i = 0; i < RIVALS; i++)
+		pair_must(p, make(&p->rivals[i], config), "making a switch");
+	pair_begin(p, config);
+	for (i = 0; i < RIVALS; i++)
+		add_cards(p, i);
+	pair_boot(p);
+	for (i = 0; i < RIVALS; i++)
+		pair_must(p, begin(&p->rivals[i]), "starting a switch");
+	bring_up(p);
 	for (i = 0; i < nr; i++)
-		pair_compare(&p, &contests[i], o);
-	pair_end(&p);
+		pair_compare(p, &contests[i], o);
+	pair_end(p);
 }
 
 void bench_net(const struct options *o)
@@ -62,8 +77,13 @@ void bench_net(const struct options *o)
 		{ "qemu.net.64", "packet", AIM, 3000, FROM(64) },
 		{ "qemu.net.1500", "packet", AIM, 3000, FROM(1500) },
 	};
+	struct pair p = { .rivals = {
+		{ .name = "window", .sharing = VM_GRANT },
+		{ .name = "stock", .sharing = VM_STOCK },
+	} };
 
-	compare(VM_NO_IOMMU, contests, sizeof(contests) / sizeof(*contests), o);
+	compare(&p, &(struct vm_config) { }, contests,
+		sizeof(contests) / sizeof(*contests), o);
 }
 
 void bench_net_iommu(const struct options *o)
@@ -71,6 +91,30 @@ void bench_net_iommu(const struct options *o)
 	static const struct contest contest = {
 		"qemu.net.iommu.64", "packet", AIM_IOMMU, 100, FROM(64),
 	};
+	struct pair p = { .rivals = {
+		{ .name = "window", .sharing = VM_GRANT },
+		{ .name = "IOTLB", .sharing = VM_STOCK },
+	} };
 
-	compare(VM_INTEL_IOMMU, &contest, 1, o);
+	compare(&p, &(struct vm_config) { .iommu = VM_INTEL_IOMMU }, &contest, 1,
+		o);
+}
+
+void bench_net_served(const struct options *o)
+{
+	static const struct contest native = {
+		"pci.net.64", "packet", 0, 1000, FROM(64),
+	}, mapped = {
+		"pci.net.mapped.64", "packet", 0, 1000, FROM(64),
+	};
+	struct pair p = { .rivals = {
+		{ .name = "in a VM, native", .served = true },
+		{ .name = "on the host" },
+	} }, q = { .rivals = {
+		{ .name = "in a VM, mapped", .served = true },
+		{ .name = "on the host" },
+	} };
+
+	compare(&p, &(struct vm_config) { }, &native, 1, o);
+	compare(&q, &(struct vm_config) { .kvm_mapped = true }, &mapped, 1, o);
 }

@@ -16,6 +16,8 @@
 /**
  * struct effort - What is done for a number of I/Os
  * @exits: of the guest's CPUs, from KVM
+ * @served: of those of the machine that serves
+ * @handled: those of them that its QEMU sees, of accesses to devices
  * @messages: between QEMU and the back-end, from QEMU's log as all that follows
  * @maps: grants made
  * @unmaps: and revoked
@@ -23,6 +25,8 @@
  */
 struct effort {
 	long exits;
+	long served;
+	long handled;
 	long messages;
 	long maps;
 	long unmaps;
@@ -41,32 +45,44 @@ static const struct {
 
 void pair_must(struct pair *p, int ret, const char *what)
 {
+	unsigned int who;
+
 	if (!ret)
 		return;
 	fprintf(stderr, "%s failed\n", what);
 	vm_bury(&p->vm, true);
-	backend_bury(&p->backends[BY_WINDOW], true);
-	backend_bury(&p->backends[BY_STOCK], true);
+	for (who = 0; who < RIVALS; who++) {
+		backend_bury(&p->rivals[who].backend, true);
+		service_bury(&p->rivals[who].service, true);
+	}
 	exit(1);
 }
 
-void pair_begin(struct pair *p, enum vm_iommu iommu)
+static int start(struct rival *rival)
 {
-	const struct vm_config config = { .iommu = iommu };
-	enum rival who;
+	return rival->served ? service_start(&rival->service) :
+	       backend_start(&rival->backend);
+}
+
+void pair_begin(struct pair *p, const struct vm_config *config)
+{
+	unsigned int who;
 
 	use_cpu(1);
-	for (who = BY_WINDOW; who < RIVALS; who++)
-		pair_must(p, backend_start(&p->backends[who]),
-			  "starting a back-end");
+	for (who = 0; who < RIVALS; who++)
+		pair_must(p, start(&p->rivals[who]), "starting a back-end");
 	use_cpu(0);
-	pair_must(p, vm_init(&p->vm, &config), "making a machine");
+	pair_must(p, vm_init(&p->vm, config), "making a machine");
 }
 
 /* The machine has the object, but a device that is not told of it is stock. */
-void pair_choose(struct pair *p, enum rival who)
+const char *pair_choose(struct pair *p, unsigned int who, unsigned int number)
 {
-	p->vm.config.sharing = who == BY_WINDOW ? VM_GRANT : VM_STOCK;
+	const struct rival *rival = &p->rivals[who];
+
+	p->vm.config.sharing = rival->sharing;
+	return rival->served ? rival->service.sockets[number] :
+	       rival->backend.sockets[number];
 }
 
 void pair_boot(struct pair *p)
@@ -77,9 +93,17 @@ void pair_boot(struct pair *p)
 
 void pair_end(struct pair *p)
 {
+	unsigned int who;
+
 	vm_free(&p->vm);
-	backend_free(&p->backends[BY_WINDOW]);
-	backend_free(&p->backends[BY_STOCK]);
+	for (who = 0; who < RIVALS; who++) {
+		if (!p->rivals[who].served) {
+			backend_free(&p->rivals[who].backend);
+			continue;
+		}
+		service_kill(&p->rivals[who].service);
+		service_bury(&p->rivals[who].service, false);
+	}
 }
 
 static void set_policy(pid_t pid, int policy)
@@ -102,18 +126,24 @@ static void set_policy(pid_t pid, int policy)
 	closedir(tasks);
 }
 
+static pid_t process_of(const struct rival *rival)
+{
+	return rival->served ? rival->service.vm.qemu.pid :
+	       rival->backend.program.pid;
+}
+
 /*
  * One that polls would take the CPU from the other. It still has to answer when
  * QEMU has something to say to it.
  */
-static void prefer(const struct pair *p, enum rival who)
+static void prefer(const struct pair *p, unsigned int who)
 {
-	set_policy(p->backends[!who].program.pid, SCHED_IDLE);
-	set_policy(p->backends[who].program.pid, SCHED_OTHER);
+	set_policy(process_of(&p->rivals[!who]), SCHED_IDLE);
+	set_policy(process_of(&p->rivals[who]), SCHED_OTHER);
 }
 
 /* Nanoseconds */
-static uint64_t run(struct pair *p, const struct contest *c, enum rival who,
+static uint64_t run(struct pair *p, const struct contest *c, unsigned int who,
 		    unsigned int count, unsigned int seed)
 {
 	bool done;
@@ -132,13 +162,13 @@ static void compare_round(struct pair *p, const struct contest *c,
 	unsigned int i;
 
 	for (i = 0; i < PASSES; i++) {
-		enum rival first = (s->n + i) & 1 ? BY_STOCK : BY_WINDOW;
+		unsigned int first = (s->n + i) & 1;
 
 		time[first][i] = run(p, c, first, c->count, seed + i);
 		time[!first][i] = run(p, c, !first, c->count, seed + i);
 	}
-	s->a[s->n] = undisturbed(time[BY_WINDOW], PASSES);
-	s->b[s->n] = undisturbed(time[BY_STOCK], PASSES);
+	s->a[s->n] = undisturbed(time[0], PASSES);
+	s->b[s->n] = undisturbed(time[1], PASSES);
 	s->n++;
 }
 
@@ -157,15 +187,15 @@ static void trace_all(struct pair *p, bool enable)
 	trace(p, "vhost_grant_window_*map", enable);
 }
 
-static long exits(struct pair *p)
+/* Of all CPUs of a machine until now: a statistic of KVM */
+static long count(struct pair *p, struct vm *vm, const char *name)
 {
 	json_t *all, *one, *stat;
 	long sum = 0;
 	size_t i;
 
-	all = vm_qmp(&p->vm, "query-stats", "{s:s, s:[{s:s, s:[s]}]}",
-		     "target", "vcpu", "providers", "provider", "kvm", "names",
-		     "exits");
+	all = vm_qmp(vm, "query-stats", "{s:s, s:[{s:s, s:[s]}]}", "target",
+		     "vcpu", "providers", "provider", "kvm", "names", name);
 	pair_must(p, !json_array_size(all), "query-stats");
 	json_array_foreach(all, i, one) {
 		stat = json_array_get(json_object_get(one, "stats"), 0);
@@ -185,10 +215,10 @@ static void count_line(struct effort *e, const char *line)
 	e->unmaps += !!strstr(line, "vhost_grant_window_unmap ");
 }
 
-/* Until now */
-static struct effort effort(struct pair *p)
+/* Until now, of the guest, and of the machine that serves it */
+static struct effort effort(struct pair *p, struct rival *rival)
 {
-	struct effort e = { .exits = exits(p) };
+	struct effort e = { .exits = count(p, &p->vm, "exits") };
 	FILE *log = fopen(p->vm.qemu.log, "re");
 	char line[256];
 
@@ -197,6 +227,10 @@ static struct effort effort(struct pair *p)
 	while (fgets(line, sizeof(line), log))
 		count_line(&e, line);
 	fclose(log);
+	if (rival->served) {
+		e.served = count(p, &rival->service.vm, "exits");
+		e.handled = count(p, &rival->service.vm, "mmio_exits");
+	}
 	return e;
 }
 
@@ -208,17 +242,19 @@ static long tries(const struct pair *p)
 }
 
 static struct effort effort_of(struct pair *p, const struct contest *c,
-			       enum rival who, unsigned int seed)
+			       unsigned int who, unsigned int seed)
 {
 	struct effort before, after;
 
 	trace_all(p, true);
-	before = effort(p);
+	before = effort(p, &p->rivals[who]);
 	run(p, c, who, c->count, seed);
-	after = effort(p);
+	after = effort(p, &p->rivals[who]);
 	trace_all(p, false);
 	return (struct effort) {
 		.exits = after.exits - before.exits,
+		.served = after.served - before.served,
+		.handled = after.handled - before.handled,
 		.messages = after.messages - before.messages,
 		.maps = after.maps - before.maps,
 		.unmaps = after.unmaps - before.unmaps,
@@ -227,31 +263,37 @@ static struct effort effort_of(struct pair *p, const struct contest *c,
 }
 
 static void report_effort(const struct contest *c, const char *of,
-			  const char *what, long window, long stock,
+			  const char *what, long a, long b,
 			  unsigned int count)
 {
 	char name[48], text[64];
 
 	snprintf(name, sizeof(name), "%s.%s", c->name, of);
 	snprintf(text, sizeof(text), "%s per %s", what, c->what);
-	report_rate(name, (double)window / count, (double)stock / count, text);
+	report_rate(name, (double)a / count, (double)b / count, text);
 }
 
 static void compare_effort(struct pair *p, const struct contest *c,
 			   unsigned int seed)
 {
 	const unsigned int count = c->count;
-	struct effort w, s;
+	struct effort a, b;
 
-	w = effort_of(p, c, BY_WINDOW, seed);
-	s = effort_of(p, c, BY_STOCK, seed);
-	report_effort(c, "exits", "VM exits", w.exits, s.exits, count);
-	report_effort(c, "messages", "vhost-user messages", w.messages,
-		      s.messages, count);
-	report_effort(c, "ioctls", "MAP and UNMAP calls", w.maps + w.unmaps,
-		      s.maps + s.unmaps, count);
-	if (w.tries && s.tries)
-		report_effort(c, "tries", "tries", w.tries, s.tries, count);
+	a = effort_of(p, c, 0, seed);
+	b = effort_of(p, c, 1, seed);
+	report_effort(c, "exits", "VM exits", a.exits, b.exits, count);
+	report_effort(c, "messages", "vhost-user messages", a.messages,
+		      b.messages, count);
+	report_effort(c, "ioctls", "MAP and UNMAP calls", a.maps + a.unmaps,
+		      b.maps + b.unmaps, count);
+	if (a.tries && b.tries)
+		report_effort(c, "tries", "tries", a.tries, b.tries, count);
+	if (!a.served && !b.served)
+		return;
+	report_effort(c, "served", "exits of the VM that serves", a.served,
+		      b.served, count);
+	report_effort(c, "handled", "of them MMIO that its QEMU handles",
+		      a.handled, b.handled, count);
 }
 
 /* Each pass has its own seed: packets of another one may be under way still. */
@@ -261,11 +303,11 @@ void pair_compare(struct pair *p, const struct contest *c,
 	static struct series s;
 	char what[64];
 
-	snprintf(what, sizeof(what), "time of a %s, window / %s", c->what,
-		 p->vm.config.iommu == VM_NO_IOMMU ? "stock" : "IOTLB");
+	snprintf(what, sizeof(what), "time of a %s, %s / %s", c->what,
+		 p->rivals[0].name, p->rivals[1].name);
 	s = (struct series) { .name = c->name, .what = what, .aim = c->aim };
-	run(p, c, BY_WINDOW, c->count, o->seed);
-	run(p, c, BY_STOCK, c->count, o->seed);
+	run(p, c, 0, c->count, o->seed);
+	run(p, c, 1, c->count, o->seed);
 	while (s.n < o->rounds)
 		compare_round(p, c, o->seed + 1 + s.n * PASSES, &s);
 	report(&s);

@@ -1,35 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A guest of QEMU that has each device twice: one whose back-end has a window,
- * and one whose back-end has all memory of the guest, as QEMU does it without
- * the project. A call that fails ends the program.
+ * A guest of QEMU that has each device twice, with back-ends of two kinds: one that
+ * has a window, and one that has all memory of the guest, as QEMU does it without
+ * the project; or one in a virtual machine of its own. A call that fails ends the
+ * program.
  */
 #ifndef QEMU_PAIR_H
 #define QEMU_PAIR_H
 
 #include "backend.h"
 #include "bench.h"
+#include "service.h"
 #include "vm.h"
 
+/* The two that are compared, in the order of what is reported */
+#define RIVALS		2
+
 /**
- * enum rival - Who is compared
- * @BY_WINDOW: a back-end that has a window
- * @BY_STOCK: one that has the guest's memory
+ * struct rival - Back-ends of one kind
+ * @name: of the kind, in a word or two
+ * @sharing: how they reach the guest's memory
+ * @served: they are in @service, otherwise @backend
+ * @backend: on the host
+ * @service: in a virtual machine
  */
-enum rival {
-	BY_WINDOW,
-	BY_STOCK,
-	RIVALS,
+struct rival {
+	const char *name;
+	enum vm_sharing sharing;
+	bool served;
+	struct backend backend;
+	struct service service;
 };
 
 /**
  * struct pair - A guest, and back-ends of its devices
  * @vm: the guest, on the first CPU
- * @backends: on the second, where one is idle while the other is measured
+ * @rivals: on the second, where one is idle while the other is measured
  */
 struct pair {
 	struct vm vm;
-	struct backend backends[RIVALS];
+	struct rival rivals[RIVALS];
 };
 
 /**
@@ -49,9 +59,9 @@ struct contest {
 };
 
 /* Starts the back-ends, which are made already, and makes a machine for them */
-void pair_begin(struct pair *p, enum vm_iommu iommu);
-/* Devices that are added from now on are for this one. */
-void pair_choose(struct pair *p, enum rival who);
+void pair_begin(struct pair *p, const struct vm_config *config);
+/* The socket of one of them. Devices that are added from now on are for it. */
+const char *pair_choose(struct pair *p, unsigned int who, unsigned int number);
 void pair_boot(struct pair *p);
 void pair_end(struct pair *p);
 

@@ -59,11 +59,14 @@ static void sorted_ratios(const struct series *s, double *ratio)
 void report(const struct series *s)
 {
 	double ratio[MAX_ROUNDS];
+	char aim[16] = "";
 	unsigned int i;
 
+	if (s->aim > 0)
+		snprintf(aim, sizeof(aim), "%.2f", s->aim);
 	sorted_ratios(s, ratio);
-	printf("%-34s %7.3f  [%6.3f, %7.3f]  %5.2f  %s\n", s->name,
-	       ratio[s->n / 2], ratio[0], ratio[s->n - 1], s->aim, s->what);
+	printf("%-34s %7.3f  [%6.3f, %7.3f]  %5s  %s\n", s->name,
+	       ratio[s->n / 2], ratio[0], ratio[s->n - 1], aim, s->what);
 	fflush(stdout);
 	if (!tsv)
 		return;
@@ -82,16 +85,15 @@ void report_bytes(const char *name, double bytes, double aim, const char *what)
 		fprintf(tsv, "%s\tbytes\t%.2f\t%.2f\n", name, bytes, aim);
 }
 
-void report_rate(const char *name, double window, double stock,
-		 const char *what)
+void report_rate(const char *name, double a, double b, const char *what)
 {
 	char other[24];
 
-	snprintf(other, sizeof(other), "stock %.3f", stock);
-	printf("%-34s %7.3f  %17s  %5s  %s\n", name, window, other, "", what);
+	snprintf(other, sizeof(other), "beside %.3f", b);
+	printf("%-34s %7.3f  %17s  %5s  %s\n", name, a, other, "", what);
 	fflush(stdout);
 	if (tsv)
-		fprintf(tsv, "%s\trate\t%.4f\t%.4f\n", name, window, stock);
+		fprintf(tsv, "%s\trate\t%.4f\t%.4f\n", name, a, b);
 }
 
 void report_skip(const char *name, const char *why)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a window costs a guest of QEMU whose devices are back-ends: ratios, as
- * vgrant_bench has them, each of two devices of the same guest.
+ * What a window costs a guest of QEMU whose devices are back-ends, and what it
+ * costs to have those in a virtual machine: ratios, as vgrant_bench has them, each
+ * of two devices of the same guest.
  */
 #include <stdio.h>
 
@@ -19,6 +20,8 @@ int main(int argc, char **argv)
 	bench_disk(&o);
 	bench_net(&o);
 	bench_net_iommu(&o);
+	bench_disk_served(&o);
+	bench_net_served(&o);
 	results_end();
 	return 0;
 }

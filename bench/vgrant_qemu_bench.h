@@ -10,5 +10,8 @@ void bench_disk(const struct options *o);
 void bench_net(const struct options *o);
 /* The same with an IOMMU, beside DPDK's own IOTLB */
 void bench_net_iommu(const struct options *o);
+/* The same, with back-ends in a virtual machine beside some on the host */
+void bench_disk_served(const struct options *o);
+void bench_net_served(const struct options *o);
 
 #endif /* VGRANT_QEMU_BENCH_H */
