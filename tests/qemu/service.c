@@ -247,9 +247,10 @@ int service_plug(struct service *service)
 {
 	const struct service_config *config = &service->config;
 
-	return vm_do(&service->vm, "device_add", "{s:s, s:s, s:s, s:s, s:s, s:s}",
+	return vm_do(&service->vm, "device_add", "{s:s, s:s, s:s, s:s, s:I, s:s}",
 		     "driver", "vhost-pci", "id", "pci0", "bus", "port-pci",
-		     "chardev", "socket-pci0", "mem-size", config->memory,
+		     "chardev", "socket-pci0", "mem-size",
+		     (json_int_t)strtoll(config->memory, NULL, 10) << 30,
 		     "native", config->mapped ? "off" : "on");
 }
 

@@ -31,7 +31,7 @@ enum service_kind {
  * @queues: 0 for 1
  * @mapped: QEMU maps the windows; otherwise they are native memslots
  * @port: the device is behind a port, from which it can be pulled
- * @memory: size of a device's memory, at least that of the windows
+ * @memory: size of a device's memory, at least that of the windows, with a G
  * @options: more for each device, beginning with a comma, or NULL
  */
 struct service_config {
