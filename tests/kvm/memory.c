@@ -88,11 +88,25 @@ void granted_close(struct granted *granted)
 	source_close(&granted->source);
 }
 
-int granted_map(struct granted *granted, uint64_t offset, uint64_t length,
-		uint32_t access)
+static int map(struct granted *granted, uint64_t offset, uint64_t length,
+	       uint32_t access)
 {
 	return source_grant(&granted->source, granted->space,
 			    granted->window.id, offset, offset, length, access);
+}
+
+/*
+ * The kernel leaves a huge page as it is, without a word, if somebody is looking at
+ * it just then.
+ */
+int granted_map(struct granted *granted, uint64_t offset, uint64_t length,
+		uint32_t access)
+{
+	int ret = map(granted, offset, length, access);
+
+	if (ret != -EOPNOTSUPP || split_huge_pages(&granted->source))
+		return ret;
+	return map(granted, offset, length, access);
 }
 
 int granted_unmap(struct granted *granted, uint64_t offset, uint64_t length)
