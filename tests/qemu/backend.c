@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +167,15 @@ void backend_kill(struct backend *backend)
 	program_kill(&backend->program);
 }
 
+static int remove_one(const char *path, const struct stat *st, int type,
+		      struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
 static void remove_files(const struct backend *backend)
 {
 	unsigned int i;
@@ -173,7 +183,7 @@ static void remove_files(const struct backend *backend)
 	for (i = 0; i < backend->nr_sockets; i++)
 		unlink(backend->sockets[i]);
 	if (*backend->image)
-		remove(backend->image);
+		nftw(backend->image, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	unlink(backend->program.log);
 	rmdir(backend->dir);
 }

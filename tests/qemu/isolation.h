@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "kselftest_harness.h"
-#include "machine.h"
 #include "mark.h"
 #include "scene.h"
 
@@ -67,6 +66,13 @@ FIXTURE_TEARDOWN_PARENT(isolation)
 	MARK_END(&self->mark);
 }
 
+/* Writes and reads until it is told to stop; fails if it reads something else. */
+#define WORK									\
+	"dd if=/dev/urandom of=/tmp/data bs=64k count=96 && until [ -e /tmp/enough ]; do " \
+	"dd if=/tmp/data of=/dev/vda bs=64k conv=fsync && "			\
+	"echo 3 >/proc/sys/vm/drop_caches && "					\
+	"dd if=/dev/vda bs=64k count=96 | cmp - /tmp/data || exit 1; done"
+
 /* Of readahead, too; what ends here is not mapped any more. */
 #define IDLE	"until [ $(tr -d ' ' </sys/block/vda/inflight) = 00 ]; do usleep 10000; done"
 
@@ -95,6 +101,19 @@ static inline void expect_nothing(struct __test_metadata *_metadata,
 	ASSERT_EQ(0, adversary_do(adversary, "hold"));
 	EXPECT_EQ(0, scene_reach(&self->scene, "quick"));
 	ASSERT_EQ(0, adversary_do(adversary, "go"));
+}
+
+static inline void expect_no_odd_maps(struct __test_metadata *_metadata,
+				      struct adversary *adversary)
+{
+	ASSERT_EQ(0, adversary_do(adversary, "maps"));
+	EXPECT_EQ(0, adversary_number(adversary, "populated"));
+	EXPECT_GT(0, adversary_number(adversary, "executable"));
+	EXPECT_GT(0, adversary_number(adversary, "private"));
+	EXPECT_GT(0, adversary_number(adversary, "private-readonly"));
+	EXPECT_GT(0, adversary_number(adversary, "beyond"));
+	ASSERT_EQ(0, adversary_do(adversary, "truncate"));
+	EXPECT_GT(0, adversary_number(adversary, "truncate"));
 }
 
 #endif /* ISOLATION_H */

@@ -14,13 +14,6 @@
 /* Neither the guest's RAM nor IOVAs of Linux are there. */
 #define HOLE		(3UL << 30)
 
-/* Writes and reads until it is told to stop; fails if it reads something else. */
-#define WORK									\
-	"dd if=/dev/urandom of=/tmp/data bs=64k count=96 && until [ -e /tmp/enough ]; do " \
-	"dd if=/tmp/data of=/dev/vda bs=64k conv=fsync && "			\
-	"echo 3 >/proc/sys/vm/drop_caches && "					\
-	"dd if=/dev/vda bs=64k count=96 | cmp - /tmp/data || exit 1; done"
-
 #define PCI_VARIANT(name, mem, mmu, map)					\
 	FIXTURE_VARIANT_ADD(isolation, name)					\
 	{									\
@@ -220,18 +213,6 @@ static void keep_a_page(struct __test_metadata *_metadata, struct scene *scene)
 	EXPECT_GT(0, adversary_number(adversary, "child"));
 	EXPECT_GT(0, adversary_number(adversary, "pipe"));
 	EXPECT_GT(0, adversary_number(adversary, "ring"));
-}
-
-static void expect_no_odd_maps(struct __test_metadata *_metadata,
-			       struct adversary *adversary)
-{
-	ASSERT_EQ(0, adversary_do(adversary, "maps"));
-	EXPECT_GT(0, adversary_number(adversary, "executable"));
-	EXPECT_GT(0, adversary_number(adversary, "private"));
-	EXPECT_GT(0, adversary_number(adversary, "private-readonly"));
-	EXPECT_GT(0, adversary_number(adversary, "beyond"));
-	ASSERT_EQ(0, adversary_do(adversary, "truncate"));
-	EXPECT_GT(0, adversary_number(adversary, "truncate"));
 }
 
 TEST_F_TIMEOUT(isolation, qemu, 900)

@@ -28,19 +28,6 @@ static void expect_little(struct __test_metadata *_metadata,
 		  adversary_number(adversary, "size"));
 }
 
-static void expect_no_odd_maps(struct __test_metadata *_metadata,
-			       struct adversary *adversary)
-{
-	ASSERT_EQ(0, adversary_do(adversary, "maps"));
-	EXPECT_EQ(0, adversary_number(adversary, "populated"));
-	EXPECT_GT(0, adversary_number(adversary, "executable"));
-	EXPECT_GT(0, adversary_number(adversary, "private"));
-	EXPECT_GT(0, adversary_number(adversary, "private-readonly"));
-	EXPECT_GT(0, adversary_number(adversary, "beyond"));
-	ASSERT_EQ(0, adversary_do(adversary, "truncate"));
-	EXPECT_GT(0, adversary_number(adversary, "truncate"));
-}
-
 /* Nothing is pinned by way of the window, nor read as a debugger does. */
 static void expect_no_other_way(struct __test_metadata *_metadata,
 				FIXTURE_DATA(isolation) *self)

@@ -8,66 +8,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kselftest_harness.h"
-#include "backend.h"
 #include "machine.h"
-#include "mark.h"
 #include "proc.h"
 
-FIXTURE(fs)
+MACHINE_VARIANT(anon, VM_ANON, VM_NO_IOMMU);
+MACHINE_VARIANT(memfd_intel_iommu, VM_MEMFD, VM_INTEL_IOMMU);
+MACHINE_VARIANT(anon_virtio_iommu, VM_ANON, VM_VIRTIO_IOMMU);
+
+FIXTURE_SETUP(machine)
 {
-	struct mark mark;
-	struct vm_config config;
-	struct backend share;
-	struct vm vm;
-};
+	const char *why = machine_begin(self, variant, false);
 
-FIXTURE_VARIANT(fs)
-{
-	struct vm_config config;
-};
-
-MACHINE_VARIANT(fs, VM_ANON, VM_NO_IOMMU, anon);
-MACHINE_VARIANT(fs, VM_MEMFD, VM_INTEL_IOMMU, memfd_intel_iommu);
-MACHINE_VARIANT(fs, VM_ANON, VM_VIRTIO_IOMMU, anon_virtio_iommu);
-
-FIXTURE_SETUP(fs)
-{
-	const char *why;
-
-	self->config = variant->config;
-	self->config.sharing = vm_sharing();
-	why = vm_impossible(&self->config, false);
 	if (why)
 		SKIP(return, "%s", why);
-	mark_begin(&self->mark);
 }
 
-FIXTURE_TEARDOWN_PARENT(fs)
+static int start(FIXTURE_DATA(machine) *self)
 {
-	bool failed = _metadata->exit_code == KSFT_FAIL;
-	char command[128];
-
-	vm_bury(&self->vm, failed);
-	if (*self->share.image) {
-		snprintf(command, sizeof(command), "rm -rf %s/*",
-			 self->share.image);
-		EXPECT_EQ(0, system(command));
-	}
-	backend_bury(&self->share, failed);
-	MARK_END(&self->mark);
-}
-
-static int start(struct backend *share, struct vm *vm,
-		 const struct vm_config *config)
-{
+	struct backend *share = &self->backend;
+	struct vm *vm = &self->vm;
 	int ret;
 
 	ret = share_init(share);
 	if (!ret)
 		ret = backend_start(share);
 	if (!ret)
-		ret = vm_init(vm, config);
+		ret = vm_init(vm, &self->config);
 	if (ret)
 		return ret;
 	vm_add_share(vm, share->sockets[0]);
@@ -98,33 +64,33 @@ static int host_run(const struct backend *share, const char *command)
 	return system(line);
 }
 
-TEST_F_TIMEOUT(fs, files_go_both_ways, 600)
+TEST_F_TIMEOUT(machine, files_go_both_ways, 600)
 {
 	struct vm *vm = &self->vm;
 
-	ASSERT_EQ(0, start(&self->share, vm, &self->config));
-	ASSERT_EQ(0, host_run(&self->share,
+	ASSERT_EQ(0, start(self));
+	ASSERT_EQ(0, host_run(&self->backend,
 			      "head -c 1001000 /dev/urandom >a && md5sum a >sums"));
 	ASSERT_TRUE(guest_ok(vm, "mount -t virtiofs share /mnt"));
 	ASSERT_TRUE(guest_ok(vm, "cd /mnt && md5sum -c sums"));
 	ASSERT_TRUE(guest_ok(vm, "cd /mnt && head -c 1001000 /dev/urandom >b && md5sum b >sums2"));
 	ASSERT_TRUE(guest_ok(vm, "umount /mnt"));
-	EXPECT_EQ(0, host_run(&self->share, "md5sum -c sums2 >/dev/null"));
+	EXPECT_EQ(0, host_run(&self->backend, "md5sum -c sums2 >/dev/null"));
 }
 
-TEST_F_TIMEOUT(fs, nothing_is_left_of_the_dead, 600)
+TEST_F_TIMEOUT(machine, nothing_is_left_of_the_dead, 600)
 {
 	struct vm *vm = &self->vm;
 	struct vm_window window;
 
-	ASSERT_EQ(0, start(&self->share, vm, &self->config));
+	ASSERT_EQ(0, start(self));
 	ASSERT_TRUE(guest_ok(vm, "mount -t virtiofs share /mnt && ls /mnt"));
 	if (vm->config.sharing == VM_STOCK)
 		return;
 	ASSERT_TRUE(vm_wait_window(vm, "share", true));
 	ASSERT_EQ(0, vm_query_window(vm, "share", &window));
 	EXPECT_LT(0, window.pages_granted);
-	backend_kill(&self->share);
+	backend_kill(&self->backend);
 	EXPECT_TRUE(wait_no_window(vm, "share"));
 }
 

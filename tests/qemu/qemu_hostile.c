@@ -8,7 +8,6 @@
 #include <stdio.h>
 
 #include "kselftest_harness.h"
-#include "machine.h"
 #include "mark.h"
 #include "proc.h"
 #include "scene.h"

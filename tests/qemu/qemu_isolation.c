@@ -12,13 +12,6 @@ WINDOW_VARIANT(anon_virtio_iommu, VM_ANON, VM_VIRTIO_IOMMU);
 
 #define MOMENTS		24
 
-/* Writes and reads until it is told to stop; fails if it reads something else. */
-#define WORK									\
-	"dd if=/dev/urandom of=/tmp/data bs=64k count=96 && until [ -e /tmp/enough ]; do " \
-	"dd if=/tmp/data of=/dev/vda bs=64k conv=fsync && "			\
-	"echo 3 >/proc/sys/vm/drop_caches && "					\
-	"dd if=/dev/vda bs=64k count=96 | cmp - /tmp/data || exit 1; done"
-
 /* One CPU of the guest maps or unmaps one range at a time. */
 static void judge_moments(struct __test_metadata *_metadata,
 			  FIXTURE_DATA(isolation) *self, bool iommu)

@@ -6,77 +6,31 @@
  */
 #include <stdlib.h>
 
-#include "kselftest_harness.h"
-#include "backend.h"
 #include "machine.h"
-#include "mark.h"
 #include "work.h"
 
 #define MEGABYTES	16
 #define PLUGGED		128
 
-FIXTURE(life)
+MACHINE_VARIANT(memfd, VM_MEMFD, VM_NO_IOMMU);
+MACHINE_VARIANT(anon_intel_iommu, VM_ANON, VM_INTEL_IOMMU);
+MACHINE_VARIANT(huge_virtio_iommu, VM_HUGE, VM_VIRTIO_IOMMU);
+
+FIXTURE_SETUP(machine)
 {
-	struct mark mark;
-	struct vm_config config;
-	struct backend disk;
-	struct vm vm;
-};
+	const char *why = machine_begin(self, variant, false);
 
-FIXTURE_VARIANT(life)
-{
-	struct vm_config config;
-};
-
-MACHINE_VARIANT(life, VM_MEMFD, VM_NO_IOMMU, memfd);
-MACHINE_VARIANT(life, VM_ANON, VM_INTEL_IOMMU, anon_intel_iommu);
-MACHINE_VARIANT(life, VM_HUGE, VM_VIRTIO_IOMMU, huge_virtio_iommu);
-
-FIXTURE_SETUP(life)
-{
-	const char *why;
-
-	self->config = variant->config;
-	self->config.sharing = vm_sharing();
-	self->config.slots = 1;
-	why = vm_impossible(&self->config, false);
 	if (why)
 		SKIP(return, "%s", why);
-	mark_begin(&self->mark);
+	self->config.slots = 1;
 }
 
-FIXTURE_TEARDOWN_PARENT(life)
-{
-	bool failed = _metadata->exit_code == KSFT_FAIL;
-
-	vm_bury(&self->vm, failed);
-	backend_bury(&self->disk, failed);
-	MARK_END(&self->mark);
-}
-
-static int start(struct backend *disk, struct vm *vm,
-		 const struct vm_config *config)
-{
-	int ret;
-
-	ret = disk_init(disk, MEGABYTES, 1);
-	if (!ret)
-		ret = backend_start(disk);
-	if (!ret)
-		ret = vm_init(vm, config);
-	if (ret)
-		return ret;
-	vm_add_disk(vm, 0, disk->sockets[0], 1);
-	ret = vm_start(vm);
-	return ret ?: vm_wait_boot(vm);
-}
-
-TEST_F_TIMEOUT(life, stop_and_cont, 840)
+TEST_F_TIMEOUT(machine, stop_and_cont, 840)
 {
 	struct vm *vm = &self->vm;
 	int i;
 
-	ASSERT_EQ(0, start(&self->disk, vm, &self->config));
+	ASSERT_EQ(0, machine_start_disk(self, MEGABYTES, 1));
 	ASSERT_TRUE(work_begin(vm));
 	for (i = 0; i < 5; i++) {
 		ASSERT_TRUE(work_goes_on(vm));
@@ -90,12 +44,12 @@ TEST_F_TIMEOUT(life, stop_and_cont, 840)
 }
 
 /* Without asking the guest */
-TEST_F_TIMEOUT(life, reset, 840)
+TEST_F_TIMEOUT(machine, reset, 840)
 {
 	struct vm *vm = &self->vm;
 	json_t *event;
 
-	ASSERT_EQ(0, start(&self->disk, vm, &self->config));
+	ASSERT_EQ(0, machine_start_disk(self, MEGABYTES, 1));
 	ASSERT_TRUE(work_begin(vm));
 	ASSERT_TRUE(work_goes_on(vm));
 	ASSERT_EQ(0, vm_do(vm, "system_reset", NULL));
@@ -111,11 +65,11 @@ TEST_F_TIMEOUT(life, reset, 840)
 	ASSERT_TRUE(work_end(vm));
 }
 
-TEST_F_TIMEOUT(life, unbind_and_bind, 840)
+TEST_F_TIMEOUT(machine, unbind_and_bind, 840)
 {
 	struct vm *vm = &self->vm;
 
-	ASSERT_EQ(0, start(&self->disk, vm, &self->config));
+	ASSERT_EQ(0, machine_start_disk(self, MEGABYTES, 1));
 	ASSERT_TRUE(work_begin(vm));
 	ASSERT_TRUE(work_goes_on(vm));
 	ASSERT_TRUE(guest_ok(vm, "basename $(readlink -f /sys/block/vda/device) >/tmp/name"));
@@ -131,11 +85,11 @@ TEST_F_TIMEOUT(life, unbind_and_bind, 840)
 	ASSERT_TRUE(work_end(vm));
 }
 
-TEST_F_TIMEOUT(life, pull_and_plug, 840)
+TEST_F_TIMEOUT(machine, pull_and_plug, 840)
 {
 	struct vm *vm = &self->vm;
 
-	ASSERT_EQ(0, start(&self->disk, vm, &self->config));
+	ASSERT_EQ(0, machine_start_disk(self, MEGABYTES, 1));
 	ASSERT_TRUE(work_begin(vm));
 	ASSERT_TRUE(work_goes_on(vm));
 	ASSERT_EQ(0, vm_pull(vm, "disk0"));
@@ -150,20 +104,20 @@ TEST_F_TIMEOUT(life, pull_and_plug, 840)
 }
 
 /* The guest notices nothing but a pause. */
-TEST_F_TIMEOUT(life, backend_dies, 840)
+TEST_F_TIMEOUT(machine, backend_dies, 840)
 {
 	struct vm *vm = &self->vm;
 	int i;
 
-	ASSERT_EQ(0, start(&self->disk, vm, &self->config));
+	ASSERT_EQ(0, machine_start_disk(self, MEGABYTES, 1));
 	ASSERT_TRUE(work_begin(vm));
 	for (i = 0; i < 3; i++) {
 		ASSERT_TRUE(work_goes_on(vm));
-		backend_kill(&self->disk);
+		backend_kill(&self->backend);
 		if (vm->config.sharing == VM_GRANT)
 			ASSERT_TRUE(vm_wait_window(vm, "disk0", false));
 		ASSERT_TRUE(work_is_revoked(vm));
-		ASSERT_EQ(0, backend_start(&self->disk));
+		ASSERT_EQ(0, backend_start(&self->backend));
 		ASSERT_TRUE(work_is_granted(vm));
 	}
 	ASSERT_TRUE(work_goes_on(vm));
@@ -197,14 +151,14 @@ static bool memory_has_grown(struct vm *vm, unsigned int before)
 	return guest_ok(vm, "await sh -c '[ $(memory) -gt %u ]'", before);
 }
 
-TEST_F_TIMEOUT(life, memory_is_plugged, 840)
+TEST_F_TIMEOUT(machine, memory_is_plugged, 840)
 {
 	struct vm_window before, after;
 	struct vm *vm = &self->vm;
 	unsigned int megabytes;
 
 	self->config.kernel_args = "memhp_default_state=online_movable";
-	ASSERT_EQ(0, start(&self->disk, vm, &self->config));
+	ASSERT_EQ(0, machine_start_disk(self, MEGABYTES, 1));
 	ASSERT_TRUE(guest_ok(vm, "memory"));
 	megabytes = atoi(vm->output);
 	ASSERT_TRUE(work_begin(vm));

@@ -5,7 +5,6 @@
  * must come out otherwise here, or it would say nothing there.
  */
 #include "kselftest_harness.h"
-#include "machine.h"
 #include "mark.h"
 #include "scene.h"
 
