@@ -70,7 +70,8 @@ struct series {
 };
 
 uint64_t now_ns(void);
-/* The calling thread stays there from now on. */
+int nr_cpus(void);
+/* The calling thread stays there from now on. They count from 0. */
 void use_cpu(int cpu);
 /*
  * Of times of the same thing, which it sorts, the lower quartile: what disturbs

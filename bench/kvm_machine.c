@@ -171,7 +171,7 @@ static void *looper_main(void *arg)
 	const struct looper *l = arg;
 	struct vmm_outcome o;
 
-	use_cpu((int)((l->cpu + 1) % sysconf(_SC_NPROCESSORS_ONLN)));
+	use_cpu((int)(l->cpu + 1) % nr_cpus());
 	do {
 		o = vmm_resume(l->vm, l->cpu);
 	} while (stopped_by_hole(&o));
@@ -200,7 +200,7 @@ void machine_loop(struct vmm *vm, unsigned int index, uint64_t offset,
 	const struct guest_mailbox command = {
 		.command = GUEST_LOOP_WRITE,
 		/* A machine with one CPU has to get to us, too. */
-		.yield_every = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 0 : 1000,
+		.yield_every = nr_cpus() > 1 ? 0 : 1000,
 		.address = vmm_window_gpa(index) + offset,
 		.length = pages * PAGE,
 		.stride = PAGE,

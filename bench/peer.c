@@ -73,7 +73,7 @@ static void *spin(void *arg)
 {
 	struct state *s = arg;
 
-	use_cpu((int)sysconf(_SC_NPROCESSORS_ONLN) - 1);
+	use_cpu(nr_cpus() - 1);
 	while (atomic_load_explicit(&s->spin, memory_order_relaxed))
 		__builtin_ia32_pause();
 	return NULL;
