@@ -237,12 +237,11 @@ typedef void (*storm_round)(struct __test_metadata *_metadata,
  * Each vCPU has a loop; none may see the poison. A busy machine may not have let
  * the vCPUs run much, so there can be more rounds.
  */
-static bool storm_once(struct __test_metadata *_metadata, storm_fixture *self,
-		       const enum guest_command *loops, unsigned int nr,
-		       storm_round round, unsigned int rounds)
+static void storm(struct __test_metadata *_metadata, storm_fixture *self,
+		  const enum guest_command *loops, unsigned int nr,
+		  storm_round round, unsigned int rounds)
 {
 	unsigned int cpu, i;
-	bool ended = true;
 
 	for (cpu = 0; cpu < nr; cpu++)
 		ASSERT_EQ(0, start_loop(self, cpu, loops[cpu],
@@ -251,27 +250,12 @@ static bool storm_once(struct __test_metadata *_metadata, storm_fixture *self,
 				   !all_have_met(self, nr, rounds / nr)); i++)
 		round(_metadata, self);
 	for (cpu = 0; cpu < nr; cpu++)
-		ended &= stop_loop(_metadata, self, cpu, rounds / nr);
+		EXPECT_TRUE(stop_loop(_metadata, self, cpu, rounds / nr));
 	for (cpu = 0; cpu < nr; cpu++)
 		if (loops[cpu] == GUEST_LOOP_READ)
 			EXPECT_EQ(0, vmm_hits(&self->vm, cpu));
 	TH_LOG("%lu accesses, stopped %lu times", vmm_heartbeat(&self->vm, 0),
 	       vmm_holes(&self->vm, 0));
-	return ended;
-}
-
-/*
- * Once in more than a hundred thousand rounds a loop has ended with an exit that
- * nobody asked for, in an emulated machine, and never again. A second time in a
- * row it is no accident.
- */
-static void storm(struct __test_metadata *_metadata, storm_fixture *self,
-		  const enum guest_command *loops, unsigned int nr,
-		  storm_round round, unsigned int rounds)
-{
-	if (!storm_once(_metadata, self, loops, nr, round, rounds))
-		EXPECT_TRUE(storm_once(_metadata, self, loops, nr, round,
-				       rounds));
 }
 
 TEST_F_TIMEOUT(storm, reader, 300)
