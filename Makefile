@@ -292,14 +292,12 @@ stage-qtest: source
 	@$(LAB)/stage $(R)/qtest.tap "Testing QEMU without a guest" $(LAB)/qtest $(B)/front-end
 
 stage-qemu: module kvm payload-qemu
-	@$(LAB)/stage $(R)/qemu.tap "Testing QEMU with real back-ends on the $(LANE) machine" \
-		$(BOOT) --payload $(Q) --run './run-tests $(QEMU_TESTS)' \
-		--timeout 4200 --log $(R)/qemu.log
+	@$(LAB)/two-machines $(R) qemu "Testing QEMU with real back-ends" \
+		$(Q) '$(QEMU_TESTS)' $(BOOT) --timeout 4200
 
 stage-vhost-pci: module kvm payload-vhost-pci
-	@$(LAB)/stage $(R)/vhost-pci.tap "Testing QEMU with back-ends in a virtual machine on the $(LANE) machine" \
-		$(BOOT) --payload $(VP) --run './run-tests $(PCI_TESTS)' \
-		--timeout 4200 --log $(R)/vhost-pci.log
+	@$(LAB)/two-machines $(R) vhost-pci "Testing QEMU with back-ends in a virtual machine" \
+		$(VP) '$(PCI_TESTS)' $(BOOT) --timeout 4200
 
 stage-readme:
 	@$(LAB)/stage $(R)/readme.tap "Comparing README.md with the results" \
