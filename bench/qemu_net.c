@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Network cards that testpmd of DPDK connects in pairs */
+#include <err.h>
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "qemu_pair.h"
 #include "vgrant_qemu_bench.h"
@@ -11,6 +17,9 @@
 
 /* Two devices with more would not fit into the addresses of the emulated CPU. */
 #define SERVED_MEMORY	"4G"
+
+/* Of the comparison with an IOTLB */
+#define TRIES		3
 
 /* The first two cards are those that windows are for. */
 #define FROM(size)							\
@@ -89,7 +98,7 @@ void bench_net(const struct options *o)
 		sizeof(contests) / sizeof(*contests), o);
 }
 
-void bench_net_iommu(const struct options *o)
+static void compare_iotlb(const struct options *o)
 {
 	static const struct contest contest = {
 		"qemu.net.iommu.64", "packet", AIM_IOMMU, 100, FROM(64),
@@ -101,6 +110,41 @@ void bench_net_iommu(const struct options *o)
 
 	compare(&p, &(struct vm_config) { .iommu = VM_INTEL_IOMMU }, &contest, 1,
 		o);
+}
+
+static bool ends_well(void (*what)(const struct options *o),
+		      const struct options *o)
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		err(1, "fork");
+	if (!pid) {
+		what(o);
+		exit(0);
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		err(1, "waitpid");
+	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+/*
+ * The back-end with the IOTLB may give back a buffer twice, after which its guest
+ * does not use the card any more ("is not a head!"). Nothing is left to be compared
+ * then, in a process that has to begin anew.
+ */
+void bench_net_iommu(const struct options *o)
+{
+	unsigned int i;
+
+	for (i = 0; i < TRIES; i++)
+		if (ends_well(compare_iotlb, o))
+			return;
+	printf("# qemu.net.iommu: not measured, %d times a switch did not serve to the end\n",
+	       TRIES);
 }
 
 void bench_net_served(const struct options *o)
